@@ -1,0 +1,128 @@
+# The front door: every task of this repository is a target here. `make help` lists them.
+#
+# B is where things are built. make check-sanitizers builds all of it again, below build/, with other compilers.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --output-sync=target
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# `make deps check` installs first and then starts again for the rest, so that it is right with -j too, and so that
+# what follows sees what was installed.
+after_deps := $(filter-out deps,$(MAKECMDGOALS))
+ifneq ($(and $(filter deps,$(MAKECMDGOALS)),$(after_deps)),)
+
+.PHONY: deps rest $(after_deps)
+$(after_deps): rest ; @:
+rest: deps ; +@$(MAKE) --no-print-directory $(after_deps)
+deps: ; @.ci/deps
+
+else
+
+B := build
+CC := gcc
+LUA := lua5.4
+ifeq ($(shell command -v $(LUA)),)
+LUA := lua
+endif
+
+CPPFLAGS := -D_XOPEN_SOURCE=700
+CFLAGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -O2 -g
+LDFLAGS :=
+
+sources  := $(wildcard code/*/*.c)
+modules  := $(filter $(sources),$(patsubst %.h,%.c,$(wildcard code/*/*.h)))
+tests    := $(wildcard code/*/test_*.c)
+programs := $(filter-out $(modules) $(tests),$(sources))
+wrong    := $(shell grep -l '^/\* WRONG' $(programs))
+transcripts := $(wildcard code/*/*.transcript)
+chapters := $(wildcard chapters/*.md)
+
+objects     := $(sources:%.c=$B/%.o)
+program_exe := $(programs:%.c=$B/%)
+test_exe    := $(tests:%.c=$B/%)
+archive     := $B/code/modules.a
+
+##   make             build every program and the pages
+.PHONY: all code
+all: code html
+code: $(program_exe)
+
+$(objects): $B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+-include $(objects:.o=.d)
+
+# The modules of all chapters, in one archive: a program takes what it needs.
+$(archive): $(modules:%.c=$B/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(program_exe): $B/%: $B/%.o $(archive)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(archive)
+
+# -U_FORTIFY_SOURCE: with it a wrapped read would become __read_chk, and no wrapper would see it.
+$(tests:%.c=$B/%.o): CPPFLAGS += -U_FORTIFY_SOURCE
+$(test_exe): $B/%: $B/%.o $(archive)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(archive) -lcmocka
+
+##   make run-01      run the program of chapter 1 (TICK_MS=100 make run-01: ten times as fast)
+main_program_01 := 01-blocking-pipe/blocking_pipe
+main_program_02 := 02-broken-by-sigalrm/broken_by_sigalrm
+runs := $(patsubst main_program_%,run-%,$(filter main_program_%,$(.VARIABLES)))
+.PHONY: $(runs)
+.SECONDEXPANSION:
+$(runs): run-%: $B/code/$$(main_program_$$*)
+	@$<
+
+# ---------------------------------------------------------------------------------------------------- tests
+
+##   make check       test the programs, the recorded runs and the book (about two minutes)
+.PHONY: check check-code check-runs check-weave check-book
+check: check-code check-runs check-weave check-book
+	@cat $(test_exe:=.log) $B/check-*.log | awk '/^\[       OK/ {n++} / passed, 0 failed$$/ {n += $$(NF - 3)} \
+		END {print n " passed, 0 failed"}'
+
+##   make check-code  the tests of the programs
+check-code: $(test_exe:=.run)
+
+# A test's log stays: it names each test that ran and passed. The count of tests is compared with those announced,
+# since the exit status of cmocka is the number of failures modulo 256.
+.PHONY: $(test_exe:=.run)
+$(test_exe:=.run): %.run: % code
+	@$* >$*.log 2>&1 </dev/null; status=$$?; \
+	awk -v status=$$status -v name=$(notdir $*) '/Running [0-9]+ test/ {all = $$3} /^\[       OK/ {ok++} \
+		END {print name ": " ok + 0 " passed, " all - ok " failed"; exit !(status == 0 && ok == all && all > 0)}' $*.log \
+	|| { cat $*.log; exit 1; }
+
+
+##   make check-runs  run every recorded session again, at short ticks, and compare
+check-runs: code
+	@for t in $(transcripts); do $B/code/b-testing-signals/record -b $B -r $$t || failed=1; done >$B/check-runs.log 2>&1; \
+	cat $B/check-runs.log; test -z "$$failed"
+
+##   make record      record every session anew, at full ticks
+.PHONY: record
+record: code
+	@for t in $(transcripts); do $B/code/b-testing-signals/record -b $B $$t || exit 1; done
+
+##   make weave       refresh the listings and sessions in the chapters
+.PHONY: weave
+weave:
+	@$(LUA) pandoc/weave.lua book.md $(chapters)
+
+check-weave:
+	@$(LUA) pandoc/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
+	@tail -n 1 $B/check-weave.log
+	@$(LUA) pandoc/weave.lua --check --cc "$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror" book.md $(chapters)
+
+##   make help        this list
+.PHONY: help deps
+help:
+	@sed -n 's/^##//p' Makefile
+
+##   make deps        install what the other targets need
+deps:
+	@.ci/deps
+
+endif

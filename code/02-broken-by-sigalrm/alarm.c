@@ -1,0 +1,41 @@
+/* alarm.c - see alarm.h. */
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "../01-blocking-pipe/tick.h"
+#include "alarm.h"
+
+// § Catching SIGALRM
+void catch_alarm(void (*handler)(int), int flags)
+{
+    struct sigaction sa = {.sa_handler = handler, .sa_flags = flags};
+
+    sigemptyset(&sa.sa_mask);
+    if (sigaction(SIGALRM, &sa, NULL) == -1)
+        err(1, "sigaction");
+}
+
+// § An alarm every tick
+void alarm_every(int us)
+{
+    struct timeval period = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+    struct itimerval timer = {.it_value = period, .it_interval = period};
+
+    if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
+        err(1, "setitimer");
+}
+
+// § The handler
+void alarm_line(int sig)
+{
+    int saved = errno;
+
+    (void)sig;
+    if (write(STDOUT_FILENO, "alarm(14)\n", 10) == -1)
+        stdout_lost_from_handler();
+    errno = saved;
+}

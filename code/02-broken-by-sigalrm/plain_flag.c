@@ -1,0 +1,26 @@
+/* WRONG: a plain int as the flag that a handler sets. gcc -O2 reads it once and loops for ever.
+ *
+ * usage: plain_flag [-h]
+ */
+#include "../01-blocking-pipe/tick.h"
+#include "alarm.h"
+
+// § A plain int
+static int rang;
+
+static void on_alarm(int sig)
+{
+    rang = 1;
+    alarm_line(sig);
+}
+
+int main(int argc, char *argv[])
+{
+    program_start(argc, argv, "Waits for a flag that a handler sets, and does not see it.");
+    catch_alarm(on_alarm, 0);
+    alarm_every(tick_ms() * 1000);
+    while (!rang)
+        ;
+    say("the flag is set");
+    return 0;
+}

@@ -1,0 +1,31 @@
+/* WRONG: calls fprintf in a signal handler. It waits for a lock that the interrupted fprintf holds, for ever.
+ *
+ * usage: printf_in_handler [-h]
+ */
+#include <err.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "../01-blocking-pipe/tick.h"
+#include "alarm.h"
+
+// § One stream, used twice at once
+static FILE *out;
+
+static void on_alarm(int sig)
+{
+    fprintf(out, "alarm(%d)\n", sig);
+}
+
+int main(int argc, char *argv[])
+{
+    program_start(argc, argv, "fprintf in the program and in its handler, 1000 alarms a second, until it deadlocks.");
+    out = fopen("/dev/null", "w");
+    if (out == NULL)
+        err(1, "open /dev/null");
+    say("printing; Ctrl-C ends it");
+    catch_alarm(on_alarm, 0);
+    alarm_every(1000);
+    for (long line = 1;; line++)
+        fprintf(out, "line %ld\n", line);
+}

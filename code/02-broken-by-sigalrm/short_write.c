@@ -1,0 +1,34 @@
+/* WRONG: takes it that write writes all, because SA_RESTART is set.
+ *
+ * usage: short_write [-h]
+ */
+#include <err.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "../01-blocking-pipe/child.h"
+#include "../01-blocking-pipe/tick.h"
+#include "alarm.h"
+#include "late_reader.h"
+
+// § One write of 100,000 bytes
+int main(int argc, char *argv[])
+{
+    static char data[100000];
+    int wfd;
+    ssize_t n;
+    pid_t pid;
+
+    program_start(argc, argv, "A write of 100000 bytes that SIGALRM cuts short although its handler has SA_RESTART.");
+    pid = late_reader_start(&wfd);
+    catch_alarm(alarm_line, SA_RESTART);
+    alarm_every(tick_ms() * 1000);
+    n = write(wfd, data, sizeof data);
+    if (n == -1)
+        err(1, "write");
+    alarm_every(0);
+    say("write returned %zd of %zu", n, sizeof data);
+    late_reader_go();
+    close(wfd);
+    return child_end(pid, 0);
+}

@@ -1,0 +1,17 @@
+/* sigaction_stays - signal_once put right: sigaction says what it means.
+ *
+ * usage: sigaction_stays [-h]
+ */
+#include "../01-blocking-pipe/tick.h"
+#include "alarm.h"
+
+// § Installed with sigaction
+int main(int argc, char *argv[])
+{
+    program_start(argc, argv, "A handler installed with sigaction(); an alarm every tick.");
+    catch_alarm(alarm_line, 0);
+    alarm_every(tick_ms() * 1000);
+    sleep_until_tick(3.5);
+    say("three alarms, and still here");
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* volatile_flag - plain_flag put right: volatile sig_atomic_t.
+ *
+ * usage: volatile_flag [-h]
+ */
+#include <signal.h>
+
+#include "../01-blocking-pipe/tick.h"
+#include "alarm.h"
+
+// § A volatile sig_atomic_t
+static volatile sig_atomic_t rang;
+
+static void on_alarm(int sig)
+{
+    rang = 1;
+    alarm_line(sig);
+}
+
+int main(int argc, char *argv[])
+{
+    program_start(argc, argv, "Waits for a flag that a handler sets, and sees it.");
+    catch_alarm(on_alarm, 0);
+    alarm_every(tick_ms() * 1000);
+    while (!rang)
+        ;
+    say("the flag is set");
+    return 0;
+}
