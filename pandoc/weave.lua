@@ -55,6 +55,8 @@ local function complain(path, line, format, ...)
   io.stderr:write(("weave: %s:%d: "):format(path, line), format:format(...), "\n")
 end
 
+local function blame(block, ...) return complain(block.path, block.line, ...) end
+
 -- Text as lines without "\n"; joining them with "\n" gives the text back, byte for byte.
 local function split(text)
   local lines = {}
@@ -174,8 +176,11 @@ local load_run = once(function(name)
   for n, line in ipairs(split((text:gsub("\n$", "")))) do
     line = line:gsub("\r$", "")
     local shown = shown_of(line)
-    if shown == nil then complain(path, n, "expected `# ...`, `$ ...`, `[TICK] ...` or `@WHEN ...`, found: %s", line) end
-    if shown then table.insert(run, shown) end
+    if shown then
+      table.insert(run, shown)
+    elseif shown == nil then
+      complain(path, n, "expected `# ...`, `$ ...`, `[TICK] ...` or `@WHEN ...`, found: %s", line)
+    end
   end
   run.broken = errors > before
   return run
@@ -189,11 +194,13 @@ local function open_block(path, n, line)
   local prefix, fence, info = line:match(lead .. "(```+)([^`]*)$")
   if not fence then prefix, fence, info = line:match(lead .. "(~~~+)(.*)$") end
   if not fence then return nil end
-  if prefix:find("[^%s>]") then return complain(path, n, "a fence stands on a line of its own, below the list's marker") end
-  local attributes = {}
+  if prefix:find("[^%s>]") then
+    return complain(path, n, "a fence stands on a line of its own, below the list's marker")
+  end
+  local attributes, bare = {}, info:gsub('"[^"]*"', "")
   for key, value in info:gmatch('([%w-]+)="([^"]*)"') do attributes[key] = value end
-  local language = info:match("^%s*{%s*%.([%w-]+)") or info:match("^%s*([%w-]+)") or ""
-  attributes.snippet = info:gsub('"[^"]*"', ""):find("%.snippet%f[^%w-]") ~= nil
+  attributes.snippet = bare:find("%.snippet%f[^%w-]") ~= nil
+  local language = bare:match("^%s*([^%s{]+)") or bare:match("%.([%w-]+)") or "" -- ```c or ```{.c}
   return { path = path, line = n, prefix = prefix, fence = fence, language = language:lower(),
     attributes = attributes, body = {} }
 end
@@ -213,7 +220,6 @@ end
 local function find_blocks(path, lines)
   local blocks, block = {}, nil
   for n, line in ipairs(lines) do
-    line = line:gsub("\r$", "")
     local text = block and inside(line, block.prefix)
     if not block then
       block = open_block(path, n, line)
@@ -238,13 +244,13 @@ local function kind_of(block)
   if block.language == "c" then
     if a.file and a.fragment and not (a.snippet or a.run) then return "listing" end
     if a.snippet and not (a.file or a.fragment or a.run) then return "snippet" end
-    return complain(block.path, block.line, "a C block must name its fragment or be a .snippet: "
+    return blame(block, "a C block must name its fragment or be a .snippet: "
       .. 'expected c {file="..." fragment="..."} or c {.snippet}')
   elseif block.language == "console" then
     if a.run and not (a.file or a.fragment) then return "session" end
-    return complain(block.path, block.line, 'a console block must name its recorded run: expected console {run="..."}')
+    return blame(block, 'a console block must name its recorded run: expected console {run="..."}')
   elseif a.file or a.fragment or a.run or a.snippet then
-    return complain(block.path, block.line, "expected a c or console block, found \"%s\"", block.language)
+    return blame(block, "expected a c or console block, found \"%s\"", block.language)
   end
   return "other"
 end
@@ -255,15 +261,15 @@ local expected = {}
 function expected.listing(block)
   local file, name = block.attributes.file, block.attributes.fragment
   local source = load_source(file)
-  if not source then return complain(block.path, block.line, "no file code/%s", file) end
+  if not source then return blame(block, "no file code/%s", file) end
   if source.named[name] then return not source.broken and source.named[name].body or nil end
-  complain(block.path, block.line, "no fragment \"%s\" in code/%s, which has %s", name, file, names_in(source))
+  blame(block, "no fragment \"%s\" in code/%s, which has %s", name, file, names_in(source))
 end
 
 function expected.session(block)
   local run = load_run(block.attributes.run)
   if run then return not run.broken and run or nil end
-  complain(block.path, block.line, "no recorded run code/%s.transcript", block.attributes.run)
+  blame(block, "no recorded run code/%s.transcript", block.attributes.run)
 end
 
 -- Set block.have and block.want, the lines between its fences as they are in the file
@@ -277,7 +283,7 @@ local function set_want(block, lines)
   block.want = {}
   for i, line in ipairs(body) do
     if closes(line, block.fence) then
-      complain(block.path, block.line, "the body has a line that would close this fence: expected a longer one")
+      blame(block, "the body has a line that would close this fence: expected a longer one")
       return false
     end
     block.want[i] = (is_blank(line) and prefix:gsub("%s+$", "") or prefix .. line) .. eol
@@ -331,7 +337,7 @@ local function report_drift(block)
   while have[top] and have[top] == want[top] do top = top + 1 end
   local room = math.min(#have, #want) - top
   while tail <= room and have[#have - tail] == want[#want - tail] do tail = tail + 1 end
-  complain(block.path, block.line, "the %s is not what code/ has (`make weave` refreshes it); from line %d:",
+  blame(block, "the %s is not what code/ has (`make weave` refreshes it); from line %d:",
     block.kind, block.line + top)
   print_some("-", have, top, #have - tail)
   print_some("+", want, top, #want - tail)
@@ -350,7 +356,7 @@ end
 -- The snippet as a C file whose line numbers are those of the chapter.
 local function unit_of(block)
   local body = table.concat(block.body, "\n")
-  local at, finish = ('#line %d "' .. block.path .. '"\n'), ""
+  local at, finish = '#line %d "%s"\n', ""
   local start = HEADERS:gsub("%S+", "#include <%0>\n")
   if body:find("#define _GNU_SOURCE", 1, true) then start = "#define _GNU_SOURCE\n" .. start end
   if not is_whole_unit(block.body) then
@@ -358,7 +364,7 @@ local function unit_of(block)
     start = start .. (void and "static void" or "static long") .. " snippet(void)\n{\n"
     finish = (void and "return;" or "return 0;") .. "\n}\n"
   end
-  return start .. at:format(block.line + 1) .. body .. "\n" .. at:format(block.last) .. finish
+  return start .. at:format(block.line + 1, block.path) .. body .. "\n" .. at:format(block.last, block.path) .. finish
 end
 
 local function compile(block, cc)
@@ -369,7 +375,7 @@ local function compile(block, cc)
   local said, ok = output_of(("LC_ALL=C %s -Wno-unused -fsyntax-only -x c %s"):format(cc, path))
   os.remove(path)
   if ok then return end
-  complain(block.path, block.line, "this snippet does not compile:")
+  blame(block, "this snippet does not compile:")
   io.stderr:write((said:gsub("[^\n]+", "    %0")))
 end
 
@@ -379,18 +385,25 @@ local function note_listing(block, shown)
   shown[file] = shown[file] or {}
   local first = shown[file][name]
   if first then
-    return complain(block.path, block.line, "fragment \"%s\" of code/%s is already shown at %s:%d",
+    return blame(block, "fragment \"%s\" of code/%s is already shown at %s:%d",
       name, file, first.path, first.line)
   end
   shown[file][name] = block
 end
 
 local function check_block(block, cc, seen)
-  seen[block.kind] = (seen[block.kind] or 0) + 1
   if block.changed then report_drift(block) end
-  if block.kind == "listing" then note_listing(block, seen.fragments) end
-  if block.kind == "session" then seen.runs[block.attributes.run] = true end
-  if block.kind == "snippet" then compile(block, cc) end
+  if block.kind == "listing" then
+    note_listing(block, seen.fragments)
+    seen.listings = seen.listings + 1
+  elseif block.kind == "session" then
+    local run = block.attributes.run
+    seen.sessions = seen.sessions + (seen.runs[run] and 0 or 1)
+    seen.runs[run] = true
+  elseif block.kind == "snippet" then
+    compile(block, cc)
+    seen.snippets = seen.snippets + 1
+  end
 end
 
 -- Each fragment of one source is shown, and a program has some.
@@ -410,7 +423,8 @@ end
 
 -- All that code/NAME/ has for the chapter NAME.md is shown; book.md and others have no folder.
 local function check_folder(chapter, seen)
-  local name = chapter.path:match("([^/']*)%.md$")
+  local name = chapter.path:match("([%w_-]+)%.md$")
+  if not name then return end
   local listed, ok = output_of(("LC_ALL=C ls 'code/%s'"):format(name))
   if not ok then return end
   local has = {}
@@ -427,7 +441,7 @@ local function check_folder(chapter, seen)
 end
 
 local function check(chapters, cc)
-  local seen = { fragments = {}, runs = {}, listing = 0, session = 0, snippet = 0, lines = 0, lines_shown = 0 }
+  local seen = { fragments = {}, runs = {}, listings = 0, sessions = 0, snippets = 0, lines = 0, lines_shown = 0 }
   local all_read = true
   for _, chapter in ipairs(chapters) do
     all_read = all_read and chapter.blocks ~= nil
@@ -439,13 +453,14 @@ local function check(chapters, cc)
   for _, chapter in ipairs(chapters) do check_folder(chapter, seen) end
   if errors > 0 then return end
   print(("weave: %d of %d lines shown in %s, %s, %s compiled"):format(seen.lines_shown, seen.lines,
-    count(seen.listing, "listing"), count(seen.session, "recorded run"), count(seen.snippet, "snippet")))
+    count(seen.listings, "listing"), count(seen.sessions, "recorded run"), count(seen.snippets, "snippet")))
 end
 
 -- The command line ------------------------------------------------------------
 
 local function usage(message)
-  io.stderr:write("weave: ", message, "\n", 'usage: lua5.4 pandoc/weave.lua [--check] [--cc "COMPILER FLAGS"] FILE.md...\n')
+  io.stderr:write("weave: ", message, "\n",
+    'usage: lua5.4 pandoc/weave.lua [--check] [--cc "COMPILER FLAGS"] FILE.md...\n')
   os.exit(2)
 end
 

@@ -1,6 +1,7 @@
 /* late_reader.c - see late_reader.h. */
 #define _GNU_SOURCE /* pipe2 */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 #include "late_reader.h"
 
 // § A reader that is late
-static int go[2]; /* closing go[1] is the word to begin */
+static int go[2]; /* a byte through it is the word to begin */
 
 static int read_late(int rfd)
 {
@@ -19,8 +20,8 @@ static int read_late(int rfd)
     ssize_t n;
 
     close(go[1]);
-    if (read(go[0], &byte, 1) == -1)
-        err(1, "read");
+    if (read(go[0], &byte, 1) != 1)
+        return 1; /* no word, and none will come: the parent is gone */
     while ((n = read(rfd, buffer, sizeof buffer)) > 0)
         bytes += n;
     if (n == -1)
@@ -42,7 +43,6 @@ pid_t late_reader_start(int *wfd)
 
 void late_reader_go(void)
 {
-    if (go[1] != -1)
-        close(go[1]);
-    go[1] = -1;
+    if (write(go[1], "g", 1) == -1 && errno != EPIPE)
+        err(1, "write");
 }

@@ -9,7 +9,7 @@
 pid_t late_reader_start(int *wfd);
 
 /* Tells the child to begin. It then reads until end of file and prints how many bytes it got.
- * Does nothing the second time. */
+ * Once is enough; more do no harm. A child that has ended already is no error. */
 void late_reader_go(void);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * usage: short_write [-h]
  */
-#include <err.h>
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,7 +15,7 @@
 int main(int argc, char *argv[])
 {
     static char data[100000];
-    int wfd;
+    int wfd, error = 0;
     ssize_t n;
     pid_t pid;
 
@@ -25,10 +25,11 @@ int main(int argc, char *argv[])
     alarm_every(tick_ms() * 1000);
     n = write(wfd, data, sizeof data);
     if (n == -1)
-        err(1, "write");
+        error = errno;
+    else
+        say("write returned %zd of %zu", n, sizeof data);
     alarm_every(0);
-    say("write returned %zd of %zu", n, sizeof data);
     late_reader_go();
     close(wfd);
-    return child_end(pid, 0);
+    return child_end(pid, error);
 }

@@ -2,7 +2,6 @@
  *
  * usage: whole_write [-h]
  */
-#include <err.h>
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>

@@ -94,10 +94,26 @@ static void close_descriptors(const struct program *p, int keep)
         close(fd);
 }
 
+/* TESTKIT_RUNNER is a command, such as valgrind with options, to run every program with (make check-sanitizers). A
+ * wrapper traces the program, and so takes its place; nor can LeakSanitizer work beside it. */
+static int put_runner(const struct program *p, const char **argv)
+{
+    char *runner = getenv("TESTKIT_RUNNER");
+    int n = 0;
+
+    if (p->wrapper != NULL) {
+        setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+        return 0;
+    }
+    for (char *word = runner == NULL ? NULL : strtok(runner, " "); word != NULL; word = strtok(NULL, " "))
+        argv[n++] = word;
+    return n;
+}
+
 static void exec_program(const struct program *p, int keep)
 {
     const char *argv[32];
-    int n = 0;
+    int n = put_runner(p, argv);
 
     for (int i = 0; p->wrapper != NULL && p->wrapper[i] != NULL; i++)
         argv[n++] = p->wrapper[i];

@@ -1,0 +1,365 @@
+/* What chapter 1 says about pipes, asked of the kernel. */
+#define _GNU_SOURCE /* pipe2, F_GETPIPE_SZ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../b-testing-signals/testkit.h"
+#include "child.h"
+#include "message.h"
+
+static void make_pipe(int fd[2], int flags)
+{
+    assert_int_equal(pipe2(fd, O_CLOEXEC | flags), 0);
+}
+
+static void close_pipe(int fd[2])
+{
+    close(fd[0]);
+    close(fd[1]);
+}
+
+static void eof_needs_every_writer_closed(void **state)
+{
+    int fd[2], copy;
+    char byte;
+
+    (void)state;
+    make_pipe(fd, O_NONBLOCK);
+    copy = dup(fd[1]);
+    close(fd[1]);
+    assert_int_equal(read(fd[0], &byte, 1), -1); /* a blocking read would wait */
+    assert_int_equal(errno, EAGAIN);
+    close(copy);
+    assert_int_equal(read(fd[0], &byte, 1), 0);
+    close(fd[0]);
+}
+
+static void what_was_written_before_the_end_is_read_first(void **state)
+{
+    int fd[2];
+    char bytes[8];
+
+    (void)state;
+    make_pipe(fd, 0);
+    assert_int_equal(write(fd[1], "abc", 3), 3);
+    close(fd[1]);
+    assert_int_equal(read(fd[0], bytes, sizeof bytes), 3);
+    assert_int_equal(read(fd[0], bytes, sizeof bytes), 0);
+    assert_int_equal(read(fd[0], bytes, sizeof bytes), 0); /* and again */
+    close(fd[0]);
+}
+
+static void a_read_takes_what_is_there_and_keeps_no_boundaries(void **state)
+{
+    int fd[2];
+    char bytes[64];
+
+    (void)state;
+    make_pipe(fd, 0);
+    assert_int_equal(write(fd[1], "fool", 4), 4);
+    assert_int_equal(write(fd[1], "END", 3), 3);
+    assert_int_equal(read(fd[0], bytes, sizeof bytes), 7);
+    assert_memory_equal(bytes, "foolEND", 7);
+    close_pipe(fd);
+}
+
+static void a_pipe_holds_65536_bytes(void **state)
+{
+    static char bytes[PIPE_BUF];
+    int fd[2];
+    long total = 0;
+    ssize_t n;
+
+    (void)state;
+    make_pipe(fd, O_NONBLOCK);
+    assert_int_equal(fcntl(fd[1], F_GETPIPE_SZ), 65536);
+    while ((n = write(fd[1], bytes, sizeof bytes)) > 0)
+        total += n;
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(total, 65536);
+    close_pipe(fd);
+}
+
+static void a_full_pipe_puts_the_writer_to_sleep(void **state)
+{
+    static char bytes[65536];
+    int fd[2], status;
+    pid_t pid;
+
+    (void)state;
+    make_pipe(fd, 0);
+    assert_int_equal(write(fd[1], bytes, sizeof bytes), sizeof bytes);
+    pid = fork();
+    if (pid == 0)
+        _exit(write(fd[1], "x", 1) == 1 ? 0 : 1);
+    await_asleep(pid, SYS_write);
+    assert_int_equal(read(fd[0], bytes, sizeof bytes), sizeof bytes); /* room again */
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close_pipe(fd);
+}
+
+/* Two writers, each with records of one letter; the reader asks for `ask` bytes at a time.
+ * Returns how many records were torn: how often the letter changed within a record. */
+static long torn_records(size_t size, size_t ask, int records)
+{
+    static char in[65536];
+    int fd[2];
+    pid_t pid[2];
+    long torn = 0;
+    size_t in_record = 0;
+    char last = '\0';
+    ssize_t n;
+
+    make_pipe(fd, 0);
+    for (int writer = 0; writer < 2; writer++) {
+        pid[writer] = fork();
+        if (pid[writer] == 0) {
+            char *record = malloc(size);
+            memset(record, 'A' + writer, size);
+            for (int i = 0; i < records; i++)
+                if (write(fd[1], record, size) != (ssize_t)size)
+                    _exit(1);
+            _exit(0);
+        }
+    }
+    close(fd[1]);
+    while ((n = read(fd[0], in, ask)) > 0)
+        for (ssize_t i = 0; i < n; i++) {
+            if (last != '\0' && in[i] != last && in_record % size != 0)
+                torn++;
+            in_record = in[i] == last ? in_record + 1 : 1;
+            last = in[i];
+        }
+    close(fd[0]);
+    for (int writer = 0; writer < 2; writer++) {
+        int status;
+        assert_int_equal(waitpid(pid[writer], &status, 0), pid[writer]);
+        assert_int_equal(status, 0);
+    }
+    return torn;
+}
+
+static void records_up_to_pipe_buf_are_never_torn(void **state)
+{
+    (void)state;
+    assert_int_equal(torn_records(16, 3000, 20000), 0);
+    assert_int_equal(torn_records(512, 3000, 5000), 0);
+    assert_int_equal(torn_records(PIPE_BUF, 3000, 1000), 0);
+}
+
+static void records_above_pipe_buf_can_be_torn(void **state)
+{
+    long torn = 0;
+
+    (void)state;
+    for (int i = 0; i < 50 && torn == 0; i++) /* a storm, until it happens; nearly always the first round */
+        torn = torn_records(PIPE_BUF + 1, 3000, 1000);
+    assert_true(torn > 0);
+}
+
+static void writing_without_a_reader_is_epipe_when_sigpipe_is_ignored(void **state)
+{
+    int fd[2];
+
+    (void)state;
+    make_pipe(fd, 0);
+    close(fd[0]);
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    assert_int_equal(write(fd[1], "x", 1), -1);
+    assert_int_equal(errno, EPIPE);
+    assert_int_equal(write(fd[1], "x", 0), 0); /* but nothing is nothing */
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    close(fd[1]);
+}
+
+static void writing_without_a_reader_kills_by_default(void **state)
+{
+    int fd[2], status;
+    pid_t pid;
+
+    (void)state;
+    make_pipe(fd, 0);
+    close(fd[0]);
+    pid = fork();
+    if (pid == 0) {
+        sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+        _exit(write(fd[1], "x", 1) == 1 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGPIPE);
+    close(fd[1]);
+}
+
+static void fork_copies_descriptors_but_not_the_pipe(void **state)
+{
+    int fd[2], status;
+    char byte = '\0';
+    pid_t pid;
+
+    (void)state;
+    make_pipe(fd, 0);
+    pid = fork();
+    if (pid == 0) {
+        ssize_t n = write(fd[1], "c", 1);
+        close(fd[1]); /* the child's copy; the parent's stays open */
+        _exit(n == 1 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(write(fd[1], "p", 1), 1);
+    assert_int_equal(read(fd[0], &byte, 1), 1);
+    assert_int_equal(byte, 'c');
+    assert_int_equal(read(fd[0], &byte, 1), 1);
+    assert_int_equal(byte, 'p');
+    close_pipe(fd);
+}
+
+static void a_zombie_keeps_its_status_until_it_is_waited_for(void **state)
+{
+    int status;
+    siginfo_t info;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    if (pid == 0)
+        _exit(42);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(state_of(pid), 'Z');
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 42);
+    assert_int_equal(state_of(pid), 'X');
+}
+
+static void a_message_is_one_record(void **state)
+{
+    int fd[2];
+    char text[MESSAGE_SIZE];
+
+    (void)state;
+    make_pipe(fd, 0);
+    assert_int_equal(message_send(fd[1], "fool"), 0);
+    assert_int_equal(message_send(fd[1], ""), 0);
+    assert_int_equal(message_send(fd[1], "fifteen letters"), 0);
+    close(fd[1]);
+    assert_int_equal(message_recv(fd[0], text), 1);
+    assert_string_equal(text, "fool");
+    assert_int_equal(message_recv(fd[0], text), 1);
+    assert_string_equal(text, "");
+    assert_int_equal(message_recv(fd[0], text), 1);
+    assert_string_equal(text, "fifteen letters");
+    assert_int_equal(message_recv(fd[0], text), 0);
+    close(fd[0]);
+}
+
+static void a_message_of_sixteen_letters_is_refused(void **state)
+{
+    int fd[2];
+    char byte;
+
+    (void)state;
+    make_pipe(fd, O_NONBLOCK);
+    assert_int_equal(message_send(fd[1], "sixteen letters!"), -1);
+    assert_int_equal(errno, EMSGSIZE);
+    assert_int_equal(read(fd[0], &byte, 1), -1); /* and nothing of it was sent */
+    close_pipe(fd);
+}
+
+static void half_a_record_is_eproto(void **state)
+{
+    int fd[2];
+    char text[MESSAGE_SIZE];
+
+    (void)state;
+    make_pipe(fd, 0);
+    assert_int_equal(write(fd[1], "fool", 4), 4);
+    assert_int_equal(message_recv(fd[0], text), -1);
+    assert_int_equal(errno, EPROTO);
+    assert_int_equal(write(fd[1], "no zero byte....", 16), 16);
+    assert_int_equal(message_recv(fd[0], text), -1);
+    assert_int_equal(errno, EPROTO);
+    close_pipe(fd);
+}
+
+static void message_errors_are_those_of_the_call(void **state)
+{
+    char text[MESSAGE_SIZE];
+
+    (void)state;
+    assert_int_equal(message_send(-1, "fool"), -1);
+    assert_int_equal(errno, EBADF);
+    assert_int_equal(message_recv(-1, text), -1);
+    assert_int_equal(errno, EBADF);
+}
+
+static int reads_until_the_end(int rfd)
+{
+    char byte;
+
+    return read(rfd, &byte, 1) == 0 ? 0 : 1;
+}
+
+static void child_start_leaves_one_end_to_each_side(void **state)
+{
+    int wfd;
+    pid_t pid;
+
+    (void)state;
+    pid = child_start(reads_until_the_end, &wfd);
+    assert_int_equal(fcntl(wfd, F_GETFD), FD_CLOEXEC);
+    assert_int_equal(fcntl(wfd, F_GETFL) & O_ACCMODE, O_WRONLY);
+    close(wfd); /* the last write end, or the child would wait for ever */
+    assert_int_equal(child_end(pid, 0), 0);
+}
+
+static void child_ending_speaks_of_exits_and_signals(void **state)
+{
+    char text[64];
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_string_equal(child_ending(7 << 8, text, sizeof text), "exited with status 7");
+    pid = fork();
+    if (pid == 0)
+        for (;;)
+            pause();
+    kill(pid, SIGTERM);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_string_equal(child_ending(status, text, sizeof text), "was killed by signal 15 (Terminated)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eof_needs_every_writer_closed),
+        cmocka_unit_test(what_was_written_before_the_end_is_read_first),
+        cmocka_unit_test(a_read_takes_what_is_there_and_keeps_no_boundaries),
+        cmocka_unit_test(a_pipe_holds_65536_bytes),
+        cmocka_unit_test(a_full_pipe_puts_the_writer_to_sleep),
+        cmocka_unit_test(records_up_to_pipe_buf_are_never_torn),
+        cmocka_unit_test(records_above_pipe_buf_can_be_torn),
+        cmocka_unit_test(writing_without_a_reader_is_epipe_when_sigpipe_is_ignored),
+        cmocka_unit_test(writing_without_a_reader_kills_by_default),
+        cmocka_unit_test(fork_copies_descriptors_but_not_the_pipe),
+        cmocka_unit_test(a_zombie_keeps_its_status_until_it_is_waited_for),
+        cmocka_unit_test(a_message_is_one_record),
+        cmocka_unit_test(a_message_of_sixteen_letters_is_refused),
+        cmocka_unit_test(half_a_record_is_eproto),
+        cmocka_unit_test(message_errors_are_those_of_the_call),
+        cmocka_unit_test(child_start_leaves_one_end_to_each_side),
+        cmocka_unit_test(child_ending_speaks_of_exits_and_signals),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,204 @@
+/* The functions of tick.h, called in children, since most of them end the process. */
+#define _GNU_SOURCE /* pipe2 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../b-testing-signals/testkit.h"
+#include "tick.h"
+
+static char *name_only[] = {"test_tick", NULL};
+
+/* Runs `body` in a child whose stderr is returned. Returns the status of waitpid(2). */
+static int in_child(void (*body)(void), char *err, size_t size)
+{
+    int fd[2], status;
+    pid_t pid;
+    size_t got = 0;
+    ssize_t n;
+
+    fflush(NULL);
+    assert_int_equal(pipe(fd), 0);
+    pid = fork();
+    if (pid == 0) {
+        dup2(fd[1], STDERR_FILENO);
+        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+        body();
+        _exit(0);
+    }
+    close(fd[1]);
+    while ((n = read(fd[0], err + got, size - 1 - got)) > 0)
+        got += (size_t)n;
+    err[got] = '\0';
+    close(fd[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static long long now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void start_with(const char *ms)
+{
+    if (ms == NULL)
+        unsetenv("TICK_MS");
+    else
+        setenv("TICK_MS", ms, 1);
+    program_start(1, name_only, "a test");
+}
+
+static void default_tick(void)
+{
+    start_with(NULL);
+    _exit(tick_ms() == 1000 ? 0 : 9);
+}
+
+static void a_tick_is_a_second_by_default(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(in_child(default_tick, err, sizeof err), 0);
+}
+
+static void sleeps_in_turn(void)
+{
+    long long start = now_ns();
+
+    start_with("7");
+    sleep_until_tick(2.5);
+    if (now_ns() - start < 17500000)
+        _exit(8);
+    sleep_until_tick(1); /* past: at once, which an upper bound would have to show; it must at least return */
+    _exit(0);
+}
+
+static void sleep_until_tick_never_wakes_early(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(in_child(sleeps_in_turn, err, sizeof err), 0);
+}
+
+static void say_to_full_device(void)
+{
+    start_with("1");
+    dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+    say("a line");
+}
+
+static void say_in_grandchild(void)
+{
+    int status;
+    pid_t pid;
+
+    start_with("1");
+    dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+    pid = fork();
+    if (pid == 0) {
+        say("a line");
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    _exit(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STDOUT_LOST ? 0 : 9);
+}
+
+static void say_ends_the_process_when_stdout_is_full(void **state)
+{
+    char err[256];
+    int status = in_child(say_to_full_device, err, sizeof err);
+
+    (void)state;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_string_equal(err, "test_tick: stdout: No space left on device\n");
+}
+
+static void say_tells_a_parent_that_the_line_was_said(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(in_child(say_in_grandchild, err, sizeof err), 0);
+    assert_string_equal(err, "test_tick: stdout: No space left on device\n");
+}
+
+static void lose_stdout(int error)
+{
+    start_with("1");
+    errno = error;
+    stdout_lost_from_handler();
+}
+
+static void lose_to_pipe(void) { lose_stdout(EPIPE); }
+static void lose_to_disk(void) { lose_stdout(ENOSPC); }
+static void lose_to_else(void) { lose_stdout(EIO); }
+
+static void a_handler_says_the_same_as_say(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(WEXITSTATUS(in_child(lose_to_disk, err, sizeof err)), 1);
+    assert_string_equal(err, "test_tick: stdout: No space left on device\n");
+    assert_int_equal(WEXITSTATUS(in_child(lose_to_pipe, err, sizeof err)), 1);
+    assert_string_equal(err, "test_tick: stdout: Broken pipe\n");
+    assert_int_equal(WEXITSTATUS(in_child(lose_to_else, err, sizeof err)), 1);
+    assert_string_equal(err, "test_tick: stdout: write failed\n");
+}
+
+static int gate[2];
+
+static void dies_with_its_parent(void)
+{
+    pid_t parent = getpid(), pid;
+    char byte;
+
+    pid = fork();
+    if (pid == 0) {
+        leave_with_parent(parent);
+        if (write(gate[1], "R", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    if (read(gate[0], &byte, 1) != 1) /* READY: prctl is done */
+        _exit(1);
+    _exit(0);
+}
+
+static void leave_with_parent_leaves_nobody(void **state)
+{
+    char err[256], byte;
+
+    (void)state;
+    assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+    assert_int_equal(in_child(dies_with_its_parent, err, sizeof err), 0);
+    close(gate[1]);
+    assert_int_equal(read(gate[0], &byte, 1), 0); /* end of file: the grandchild has ended as well */
+    close(gate[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tick_is_a_second_by_default),
+        cmocka_unit_test(sleep_until_tick_never_wakes_early),
+        cmocka_unit_test(say_ends_the_process_when_stdout_is_full),
+        cmocka_unit_test(say_tells_a_parent_that_the_line_was_said),
+        cmocka_unit_test(a_handler_says_the_same_as_say),
+        cmocka_unit_test(leave_with_parent_leaves_nobody),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,354 @@
+/* What chapter 2 says about signals and blocked calls, asked of the kernel and the C library. */
+#define _GNU_SOURCE /* pipe2, F_GETPIPE_SZ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../b-testing-signals/testkit.h"
+
+static int rang[2];  /* a handler writes the number of its signal here */
+static int data[2];  /* what the blocked calls work on */
+
+static void ring(int sig)
+{
+    int saved = errno;
+    char byte = (char)sig;
+
+    if (write(rang[1], &byte, 1) != 1)
+        _exit(99);
+    errno = saved;
+}
+
+static void clobber(int sig)
+{
+    ring(sig);
+    errno = EXDEV;
+}
+
+static void install(int sig, void (*handler)(int), int flags)
+{
+    struct sigaction sa = {.sa_handler = handler, .sa_flags = flags};
+
+    sigemptyset(&sa.sa_mask);
+    if (sigaction(sig, &sa, NULL) == -1)
+        _exit(98);
+}
+
+/* The calls. Each returns 0 if it did what it is for, or its errno. */
+
+static int do_read(void)
+{
+    char byte;
+
+    return read(data[0], &byte, 1) == 1 ? 0 : errno;
+}
+
+static int do_write(void)
+{
+    return write(data[1], "x", 1) == 1 ? 0 : errno;
+}
+
+static int do_poll(void)
+{
+    struct pollfd p = {.fd = data[0], .events = POLLIN};
+
+    return poll(&p, 1, -1) == 1 ? 0 : errno;
+}
+
+static int do_nanosleep(void)
+{
+    struct timespec hour = {.tv_sec = 3600};
+
+    return nanosleep(&hour, NULL) == 0 ? 0 : errno;
+}
+
+static char wait_for_ring(void)
+{
+    char sig = 0;
+
+    assert_int_equal(read(rang[0], &sig, 1), 1);
+    return sig;
+}
+
+static void setup_pipes(bool full)
+{
+    static char bytes[65536];
+
+    assert_int_equal(pipe2(rang, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(data, O_CLOEXEC), 0);
+    if (full)
+        assert_int_equal(write(data[1], bytes, sizeof bytes), sizeof bytes);
+}
+
+static void close_pipes(void)
+{
+    close(rang[0]);
+    close(rang[1]);
+    close(data[0]);
+    close(data[1]);
+}
+
+static int status_of(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+enum { RESTARTED = 0 };
+
+/* Gives a call that waits for bytes a byte, and one that waits for room all the room there is. */
+static void satisfy(long number)
+{
+    static char bytes[65536];
+
+    if (number == SYS_write)
+        assert_int_equal(read(data[0], bytes, sizeof bytes), sizeof bytes);
+    else
+        assert_int_equal(write(data[1], "x", 1), 1);
+}
+
+/* Lets `call` block in a child, sends SIGUSR1 once it sleeps, and gives it what it waits for once the handler has
+ * run: by then the kernel has decided whether the call ends or goes on. Returns the child's exit status: RESTARTED,
+ * or the errno of the call. */
+static int after_a_signal(int (*call)(void), long number, void (*handler)(int), int flags, bool full)
+{
+    int outcome;
+    pid_t pid;
+
+    setup_pipes(full);
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        install(SIGUSR1, handler, flags);
+        alarm(60); /* if it waits for ever after all, SIGALRM kills it, and that is no errno */
+        _exit(call());
+    }
+    await_asleep(pid, number);
+    kill(pid, SIGUSR1);
+    assert_int_equal(wait_for_ring(), SIGUSR1);
+    satisfy(number);
+    outcome = status_of(pid);
+    close_pipes();
+    return outcome;
+}
+
+static void without_sa_restart_a_blocked_read_fails_with_eintr(void **state)
+{
+    (void)state;
+    assert_int_equal(after_a_signal(do_read, SYS_read, ring, 0, false), EINTR);
+}
+
+static void with_sa_restart_a_blocked_read_goes_on(void **state)
+{
+    (void)state;
+    assert_int_equal(after_a_signal(do_read, SYS_read, ring, SA_RESTART, false), RESTARTED);
+}
+
+static void a_write_that_has_moved_nothing_behaves_like_a_read(void **state)
+{
+    (void)state;
+    assert_int_equal(after_a_signal(do_write, SYS_write, ring, 0, true), EINTR);
+    assert_int_equal(after_a_signal(do_write, SYS_write, ring, SA_RESTART, true), RESTARTED);
+}
+
+static void poll_is_never_restarted(void **state)
+{
+    (void)state;
+    assert_int_equal(after_a_signal(do_poll, SYS_poll, ring, 0, false), EINTR);
+    assert_int_equal(after_a_signal(do_poll, SYS_poll, ring, SA_RESTART, false), EINTR);
+}
+
+static void a_sleep_is_never_restarted(void **state)
+{
+    (void)state;
+    assert_int_equal(after_a_signal(do_nanosleep, SYS_clock_nanosleep, ring, 0, false), EINTR);
+    assert_int_equal(after_a_signal(do_nanosleep, SYS_clock_nanosleep, ring, SA_RESTART, false), EINTR);
+}
+
+/* The handler runs before the C library stores the error of the interrupted call. */
+static void the_interrupted_call_keeps_its_own_errno(void **state)
+{
+    (void)state;
+    assert_int_equal(after_a_signal(do_read, SYS_read, clobber, 0, false), EINTR);
+}
+
+/* A write of more than the pipe holds, interrupted: returns the errno, or how much it wrote divided by 1024. */
+static int do_long_write(void)
+{
+    static char bytes[100000];
+    ssize_t n = write(data[1], bytes, sizeof bytes);
+
+    return n == -1 ? 255 : (int)(n / 1024);
+}
+
+static void a_write_that_has_moved_bytes_comes_back_short_in_both_cases(void **state)
+{
+    (void)state;
+    assert_int_equal(after_a_signal(do_long_write, SYS_write, ring, 0, false), 64);
+    assert_int_equal(after_a_signal(do_long_write, SYS_write, ring, SA_RESTART, false), 64);
+}
+
+/* Both signals become pending while the reader is stopped; the kernel takes the lower number first. */
+static int after_two_signals(int flags_usr1, int flags_usr2, char order[2])
+{
+    int outcome;
+    pid_t pid;
+
+    setup_pipes(false);
+    pid = fork();
+    if (pid == 0) {
+        install(SIGUSR1, ring, flags_usr1);
+        install(SIGUSR2, ring, flags_usr2);
+        _exit(do_read());
+    }
+    await_asleep(pid, SYS_read);
+    kill(pid, SIGSTOP);
+    while (state_of(pid) != 'T')
+        ;
+    kill(pid, SIGUSR2);
+    kill(pid, SIGUSR1);
+    kill(pid, SIGCONT);
+    order[0] = wait_for_ring();
+    order[1] = wait_for_ring();
+    assert_int_equal(write(data[1], "x", 1), 1); /* ends a read that was restarted */
+    outcome = status_of(pid);
+    close_pipes();
+    return outcome;
+}
+
+static void of_two_signals_the_lower_number_decides_about_eintr(void **state)
+{
+    char order[2];
+
+    (void)state;
+    assert_int_equal(after_two_signals(0, 0, order), EINTR);
+    assert_int_equal(after_two_signals(0, SA_RESTART, order), EINTR);
+    assert_int_equal(after_two_signals(SA_RESTART, 0, order), 0); /* no EINTR, although SIGUSR2 asked for it */
+    assert_int_equal(after_two_signals(SA_RESTART, SA_RESTART, order), 0);
+    assert_int_equal(order[0], SIGUSR2); /* the handler of the signal taken last runs first */
+    assert_int_equal(order[1], SIGUSR1);
+}
+
+static void the_default_action_of_sigalrm_kills(void **state)
+{
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        install(SIGALRM, SIG_DFL, 0);
+        raise(SIGALRM);
+        _exit(0);
+    }
+    assert_int_equal(status_of(pid), 1000 + SIGALRM);
+}
+
+static void a_child_inherits_handlers_but_neither_timers_nor_pending_signals(void **state)
+{
+    struct itimerval hour = {.it_value = {.tv_sec = 3600}}, off = {0}, timer;
+    sigset_t alarm_only, pending, old;
+    struct sigaction sa;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe2(rang, O_CLOEXEC), 0);
+    install(SIGALRM, ring, 0);
+    sigemptyset(&alarm_only);
+    sigaddset(&alarm_only, SIGALRM);
+    sigprocmask(SIG_BLOCK, &alarm_only, &old);
+    raise(SIGALRM);
+    setitimer(ITIMER_REAL, &hour, NULL);
+    pid = fork();
+    if (pid == 0) {
+        int wrong = 0;
+        sigaction(SIGALRM, NULL, &sa);
+        wrong |= sa.sa_handler == ring ? 0 : 1;
+        sigpending(&pending);
+        wrong |= sigismember(&pending, SIGALRM) == 0 ? 0 : 2;
+        getitimer(ITIMER_REAL, &timer);
+        wrong |= timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0 ? 0 : 4;
+        _exit(wrong);
+    }
+    assert_int_equal(status_of(pid), 0);
+    setitimer(ITIMER_REAL, &off, NULL);
+    sigprocmask(SIG_SETMASK, &old, NULL); /* the parent's own is delivered here */
+    assert_int_equal(wait_for_ring(), SIGALRM);
+    install(SIGALRM, SIG_DFL, 0);
+    close(rang[0]);
+    close(rang[1]);
+}
+
+/* sigaction tells what signal() has done. This file is compiled with -std=c11. */
+static void strict_c_gives_the_signal_of_system_v(void **state)
+{
+    struct sigaction sa;
+
+    (void)state;
+#ifdef __GLIBC__
+    signal(SIGUSR2, ring); /* the one call that this test is about */
+    sigaction(SIGUSR2, NULL, &sa);
+    install(SIGUSR2, SIG_DFL, 0);
+#ifdef _DEFAULT_SOURCE /* _GNU_SOURCE above implies it: then it is the signal of BSD */
+    assert_int_equal(sa.sa_flags & SA_RESTART, SA_RESTART);
+    assert_int_equal(sa.sa_flags & (int)SA_RESETHAND, 0);
+#endif
+    __sysv_signal(SIGUSR2, ring); /* what the name signal stands for without it */
+    sigaction(SIGUSR2, NULL, &sa);
+    install(SIGUSR2, SIG_DFL, 0);
+    assert_int_equal(sa.sa_flags & SA_RESTART, 0);
+    assert_int_equal(sa.sa_flags & (int)SA_RESETHAND, (int)SA_RESETHAND);
+    assert_int_equal(sa.sa_flags & SA_NODEFER, SA_NODEFER);
+#else
+    (void)sa;
+    skip();
+#endif
+}
+
+static void a_handler_runs_with_its_own_signal_blocked(void **state)
+{
+    (void)state;
+    assert_int_equal(pipe2(rang, O_CLOEXEC), 0);
+    install(SIGUSR1, ring, 0);
+    {
+        sigset_t before, after;
+        sigprocmask(SIG_BLOCK, NULL, &before);
+        raise(SIGUSR1);
+        sigprocmask(SIG_BLOCK, NULL, &after);
+        assert_int_equal(sigismember(&before, SIGUSR1), 0);
+        assert_int_equal(sigismember(&after, SIGUSR1), 0); /* and only while it runs */
+    }
+    assert_int_equal(wait_for_ring(), SIGUSR1);
+    install(SIGUSR1, SIG_DFL, 0);
+    close(rang[0]);
+    close(rang[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_sa_restart_a_blocked_read_fails_with_eintr),
+        cmocka_unit_test(with_sa_restart_a_blocked_read_goes_on),
+        cmocka_unit_test(a_write_that_has_moved_nothing_behaves_like_a_read),
+        cmocka_unit_test(poll_is_never_restarted),
+        cmocka_unit_test(a_sleep_is_never_restarted),
+        cmocka_unit_test(the_interrupted_call_keeps_its_own_errno),
+        cmocka_unit_test(a_write_that_has_moved_bytes_comes_back_short_in_both_cases),
+        cmocka_unit_test(of_two_signals_the_lower_number_decides_about_eintr),
+        cmocka_unit_test(the_default_action_of_sigalrm_kills),
+        cmocka_unit_test(a_child_inherits_handlers_but_neither_timers_nor_pending_signals),
+        cmocka_unit_test(strict_c_gives_the_signal_of_system_v),
+        cmocka_unit_test(a_handler_runs_with_its_own_signal_blocked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* The wrong programs of chapter 2 fail, and fail as the chapter says. Built with gcc -O2 and without sanitizers. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../b-testing-signals/testkit.h"
+
+static long long now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* An alarm that rings late, on a slow machine, can ring twice: the first line of a row will do. */
+static void without_repeated_alarms(char *text)
+{
+    char *twice;
+
+    while ((twice = strstr(text, "alarm(14)\nalarm(14)\n")) != NULL)
+        memmove(twice, twice + 10, strlen(twice + 10) + 1);
+}
+
+static void the_interrupted_read_ends_the_child(void **state)
+{
+    struct program p = {.name = "broken_by_sigalrm", .tick_ms = 50, .merged = true};
+    long long start = now_ms();
+
+    (void)state;
+    program_launch(&p);
+    await_line(&p, "read: Interrupted system call\n");
+    assert_true(now_ms() - start >= 50);
+    program_finish(&p);
+    assert_true(now_ms() - start >= 5 * 50);
+    without_repeated_alarms(p.out);
+    assert_string_equal(p.out, "alarm(14)\n"
+                               "broken_by_sigalrm: read: Interrupted system call\n"
+                               "broken_by_sigalrm: cannot send: Broken pipe; the child exited with status 1\n");
+    assert_int_equal(exit_status(&p), 1);
+}
+
+static void sa_restart_does_not_restart_poll(void **state)
+{
+    struct program p = {.name = "poll_interrupted", .tick_ms = 50, .merged = true};
+
+    (void)state;
+    program_run(&p);
+    without_repeated_alarms(p.out);
+    assert_string_equal(p.out, "alarm(14)\n"
+                               "poll_interrupted: poll: Interrupted system call\n"
+                               "poll_interrupted: cannot send: Broken pipe; the child exited with status 1\n");
+    assert_int_equal(exit_status(&p), 1);
+}
+
+static void sa_restart_does_not_complete_a_write(void **state)
+{
+    struct program p = {.name = "short_write", .tick_ms = 20};
+
+    (void)state;
+    program_run(&p);
+    without_repeated_alarms(p.out);
+    assert_string_equal(p.out, "alarm(14)\nwrite returned 65536 of 100000\nsub process recv: 65536 bytes\n");
+    assert_int_equal(exit_status(&p), 0); /* it does not even notice */
+}
+
+static void a_restarted_read_cannot_be_told_to_stop(void **state)
+{
+    struct program p = {.name = "deaf_read", .tick_ms = 20};
+
+    (void)state;
+    program_launch(&p);
+    await_line(&p, "alarm(14)\nalarm(14)\nalarm(14)\n"); /* the flag has been set three times over */
+    await_asleep(p.pid, SYS_read);
+    kill(p.pid, SIGKILL);
+    program_finish(&p);
+    assert_null(strstr(p.out, "giving up"));
+}
+
+/* One thread, asleep in a futex wait without time limit, with SIGALRM blocked, which means inside its handler: nobody
+ * is there to release that lock. */
+static void printf_in_a_handler_deadlocks(void **state)
+{
+    struct program p = {.name = "printf_in_handler"};
+    char path[64], line[256];
+    unsigned long long blocked = 0;
+    int threads = 0;
+    FILE *f;
+
+    (void)state;
+    program_launch(&p);
+    await_asleep(p.pid, SYS_futex);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)p.pid);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL) {
+        sscanf(line, "Threads: %d", &threads);
+        sscanf(line, "SigBlk: %llx", &blocked);
+    }
+    fclose(f);
+    assert_int_equal(threads, 1);
+    assert_true((blocked >> (SIGALRM - 1) & 1) == 1);
+    kill(p.pid, SIGKILL);
+    program_finish(&p);
+}
+
+static void a_handler_that_changes_errno_is_noticed_far_away(void **state)
+{
+    struct program p = {.name = "errno_clobbered"};
+
+    (void)state;
+    program_run(&p);
+    assert_string_equal(p.err, "errno_clobbered: open /nonexistent: Bad file descriptor\n");
+    assert_int_equal(exit_status(&p), 1);
+}
+
+/* The flag is set before the line appears; a loop that saw it would end at once. This one goes on to use 100 ms of
+ * CPU time, and more alarms set the flag again meanwhile. */
+static void a_plain_int_flag_is_never_seen(void **state)
+{
+    struct program p = {.name = "plain_flag", .tick_ms = 20};
+    long long used;
+
+    (void)state;
+    program_launch(&p);
+    await_line(&p, "alarm(14)\n");
+    used = cpu_time_of(p.pid);
+    while (state_of(p.pid) != 'Z' && cpu_time_of(p.pid) - used < 100 * 1000000LL)
+        ;
+    assert_int_not_equal(state_of(p.pid), 'Z');
+    await_line(&p, "alarm(14)\nalarm(14)\n");
+    kill(p.pid, SIGKILL);
+    program_finish(&p);
+    assert_null(strstr(p.out, "the flag is set"));
+}
+
+static void signal_is_gone_after_one_delivery(void **state)
+{
+    struct program p = {.name = "signal_once", .tick_ms = 20};
+
+    (void)state;
+    program_run(&p);
+    assert_string_equal(p.out, "alarm(14)\n");
+    assert_int_equal(exit_status(&p), 1000 + SIGALRM);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_interrupted_read_ends_the_child),
+        cmocka_unit_test(sa_restart_does_not_restart_poll),
+        cmocka_unit_test(sa_restart_does_not_complete_a_write),
+        cmocka_unit_test(a_restarted_read_cannot_be_told_to_stop),
+        cmocka_unit_test(printf_in_a_handler_deadlocks),
+        cmocka_unit_test(a_handler_that_changes_errno_is_noticed_far_away),
+        cmocka_unit_test(a_plain_int_flag_is_never_seen),
+        cmocka_unit_test(signal_is_gone_after_one_delivery),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

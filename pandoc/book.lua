@@ -1,0 +1,440 @@
+-- What our Markdown means: the one filter behind every format of the book.
+--
+-- HTML: the input is one file (book.md or a chapter) and becomes one page; of
+-- book.md only the title block and the contents list are read besides.
+-- EPUB and PDF: the input is book.md, and the chapters of its contents list are
+-- read in here. So book.md alone says which chapters there are, in what order.
+
+local reader = 'commonmark_x-tex_math_dollars-raw_tex-emoji+yaml_metadata_block'
+local for_html = FORMAT == 'html' or FORMAT == 'html5'
+local for_paper = FORMAT:match('typst') ~= nil
+
+local input = PANDOC_STATE.input_files[1]
+local root = input:gsub('book%.md$', ''):gsub('chapters/[^/]*$', '') -- '' when run from the top
+local here = input:sub(#root + 1) -- the file being turned: 'book.md' or 'chapters/01-….md'
+
+-- Mistakes ------------------------------------------------------------------
+
+local mistakes = 0
+
+-- Report a mistake and go on, so that one run shows them all.
+local function complain(form, ...)
+  mistakes = mistakes + 1
+  io.stderr:write(here, ': ', string.format(form, ...), '\n')
+end
+
+local function stop_on_mistakes()
+  if mistakes > 0 then os.exit(1) end
+end
+
+local function read_file(name)
+  local file = io.open(root .. name)
+  if not file then
+    complain('there is no file %s', name)
+    stop_on_mistakes()
+  end
+  local text = file:read('a')
+  file:close()
+  return text
+end
+
+-- The contents list of book.md ----------------------------------------------
+
+local book = {}     -- the title block
+local chapters = {} -- in the book's order: file, name, title, and later heading and blocks
+local chapter_of = {} -- by file
+
+-- Reading only the title block and the list keeps a page as quick as the page itself.
+local function read_contents()
+  local text = read_file('book.md') .. '\n## '
+  local head = text:match('^%-%-%-\n.-\n%-%-%-\n') or ''
+  local list = text:match('\n## Contents\n(.-)\n## ')
+  if not list then
+    complain('book.md has no section "## Contents"')
+    stop_on_mistakes()
+  end
+  local doc = pandoc.read(head .. '\n' .. list, reader)
+  book = doc.meta
+  pandoc.walk_block(pandoc.Div(doc.blocks), { BulletList = function(items)
+    for _, item in ipairs(items.content) do
+      local link = item[1].content[1]
+      if link.t == 'Link' then
+        local chapter = {
+          file = link.target,
+          name = link.target:match('^chapters/([%w-]+)%.md$'),
+          title = pandoc.utils.stringify(link),
+        }
+        if not chapter.name then complain('contents: %s is not chapters/some-name.md', link.target) end
+        table.insert(chapters, chapter)
+        chapter_of[chapter.file] = chapter
+      end
+    end
+  end })
+end
+
+-- Take the '# 1. A blocking pipe' off a chapter, and see that the contents list agrees.
+local function take_heading(chapter, blocks)
+  local first = blocks[1]
+  if not (first and first.t == 'Header' and first.level == 1) then
+    complain('does not begin with a "# " heading')
+  elseif pandoc.utils.stringify(first) ~= chapter.title then
+    complain('the heading is "%s", in book.md it is "%s"', pandoc.utils.stringify(first), chapter.title)
+  end
+  stop_on_mistakes()
+  chapter.heading = first
+  table.remove(blocks, 1)
+end
+
+-- '1. A blocking pipe' is the number '1' and the rest; a title without number stays whole.
+local function split_number(inlines)
+  local number = inlines[1] and inlines[1].text and inlines[1].text:match('^(%w+)%.$')
+  if not number then return nil, inlines end
+  return number, pandoc.Inlines { table.unpack(inlines, 3) }
+end
+
+-- Links ---------------------------------------------------------------------
+
+-- In the EPUB and the PDF all files share one set of ids: each gets its file's name before it.
+local function shared_id(file, id)
+  local chapter = chapter_of[file]
+  local prefix = chapter and 'ch-' .. chapter.name or 'front'
+  if id == '' or (chapter and chapter.heading and id == chapter.heading.identifier) then return prefix end
+  return prefix .. '-' .. id
+end
+
+-- The path of a link's target, seen from the top of the repository.
+local function from_top(path)
+  if not here:match('^chapters/') then return path end
+  return (('chapters/' .. path):gsub('^chapters/%.%./', ''))
+end
+
+local function code_page(path) return path .. '.txt' end
+
+local function page_link(link, path, fragment)
+  if for_html then
+    local page = chapter_of[path] and chapter_of[path].name or 'index'
+    link.target = page .. '.html' .. (fragment ~= '' and '#' .. fragment or '')
+    return link
+  end
+  if path == 'book.md' and fragment == 'contents' then fragment = '' end -- see front()
+  link.target = '#' .. shared_id(path, fragment)
+  return link
+end
+
+-- A claim: the test that proves it stands in the title.
+local function claim_link(link, path)
+  local test = link.title
+  if for_paper then
+    link.content:insert(pandoc.Span('✓', { class = 'tested' }))
+    return link.content
+  end
+  local mark = '<span class="tested" role="img" aria-label="(tested)">✓</span>'
+  link.content:insert(pandoc.RawInline('html', mark))
+  if not for_html then return link.content end
+  link.classes = { 'claim' }
+  link.title = 'Tested: ' .. test
+  link.target = code_page(path) .. '#:~:text=' .. test -- browsers scroll to the test's name
+  return link
+end
+
+local function link(link)
+  local path, fragment = link.target:match('^([^#]*)#?(.*)$')
+  if path:match('^%a[%w+.-]*:') then return end -- elsewhere
+  if path == '' then
+    if not for_html then link.target = '#' .. shared_id(here, fragment) end
+    return link
+  end
+  path = from_top(path)
+  if path == 'book.md' or chapter_of[path] then return page_link(link, path, fragment) end
+  if path:match('^code/') then
+    if link.title ~= '' then return claim_link(link, path) end
+    if not for_html then return link.content end
+    link.target = code_page(path)
+    return link
+  end
+  if path:match('^chapters/[^/]*%.md$') then
+    complain('link to %s: that chapter is not in the contents list of book.md', link.target)
+  else
+    complain('link to %s: the book has no page for it; link to a chapter, to code/, or to a full address', link.target)
+  end
+end
+
+-- The site has no folder chapters/; the other formats are made from the top.
+local function image(image)
+  if image.src:match('^%a[%w+.-]*:') then return end
+  image.src = from_top(image.src)
+  if for_html then image.src = image.src:gsub('^chapters/', '') end
+  if FORMAT:match('^epub') then image.src = root .. image.src end
+  return image
+end
+
+-- An image alone in its paragraph is a figure; pandoc knows it by this title.
+local function para(para)
+  local only = para.content[1]
+  if #para.content == 1 and only.t == 'Image' then
+    only.title = 'fig:' .. only.title
+    return para
+  end
+end
+
+-- Code ----------------------------------------------------------------------
+
+-- Highlighters by the class used in the book. Any other class is taken off:
+-- for one it does not know, pandoc loads all it has, a quarter of a second each time.
+local highlighter = { c = 'c', sh = 'bash', python = 'python', make = 'makefile', diff = 'diff' }
+
+local function escape(text)
+  return (text:gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))
+end
+
+local function raw(form, ...) return pandoc.RawBlock('html', string.format(form, ...)) end
+
+-- A recorded run: '$ command', '[5.5] what the terminal showed at that tick', or bare text.
+-- On screen prompt and tick come from the style sheet, so that copying takes only the text.
+local function session(block)
+  local lines, last = {}, nil
+  for line in (block.text .. '\n'):gmatch('(.-)\n') do
+    local command = line:match('^%$ (.*)')
+    local tick, text = line:match('^%[(%d[%d.]*)%] ?(.*)')
+    local shown = tick ~= last and tick or '' -- a tick is told once, as in a timetable
+    if tick then last = tick end
+    local margin
+    if for_html then
+      margin = string.format('<span data-tick="%s"></span>', shown)
+      if command then margin = margin .. '<span class="prompt"></span>' end
+    else
+      margin = string.format('<span class="tick">%4s </span>%s', shown, command and '$ ' or '')
+    end
+    text = escape(command or text or line)
+    table.insert(lines, margin .. (command and '<kbd>' .. text .. '</kbd>' or text))
+  end
+  return raw('<pre class="session"%s><code>%s\n</code></pre>', for_html and ' tabindex="0"' or '', table.concat(lines, '\n'))
+end
+
+local function listing(block, file, fragment)
+  local name = '<code>' .. escape(file) .. '</code>'
+  if for_html then name = string.format('<a href="%s">%s</a>', escape(code_page('code/' .. file)), name) end
+  if fragment then name = name .. ' · ' .. escape(fragment) end
+  return { raw('<figure class="listing">\n<figcaption>%s</figcaption>', name), block, raw('</figure>') }
+end
+
+local function code_block(block)
+  local a = block.attributes
+  local file, fragment = a.file, a.fragment
+  local is_session = block.classes:includes('console')
+  local language
+  for _, class in ipairs(block.classes) do language = language or highlighter[class] end
+  if is_session and not for_paper then return session(block) end
+  block.classes = { is_session and 'session' or language }
+  if for_paper then return block end
+  if not for_html then block.text = block.text:gsub('\t', '    ') end -- e-readers set tabs eight wide
+  block.attributes = for_html and { tabindex = '0' } or {} -- what scrolls must be reachable by key
+  if file then return listing(block, file, fragment) end
+  return block
+end
+
+-- Boxes, answers, tables, notes ---------------------------------------------
+
+local boxes = { Predict = 'predict', ['In Python'] = 'in-python', Wrong = 'wrong', Careful = 'careful', Further = 'further' }
+
+local function block_quote(quote)
+  local first = quote.content[1]
+  local label = first and first.t == 'Para' and first.content[1].t == 'Strong' and first.content[1]
+  local kind = label and boxes[pandoc.utils.stringify(label):match('^(.*)%.$')]
+  if not kind then return end
+  if for_paper then
+    first.content[1] = pandoc.Span(label.content, { class = 'label' })
+    return pandoc.Div(quote.content, { class = 'box ' .. kind })
+  end
+  local blocks = pandoc.Blocks { raw('<aside class="box %s" role="note">', kind) }
+  blocks:extend(quote.content)
+  blocks:insert(raw('</aside>'))
+  return blocks
+end
+
+local open_folds = 0
+local details = '^<details[^>]*>%s*<summary>(.-)</summary>%s*$'
+
+-- Raw HTML would be lost on paper without a word: only the folds are allowed.
+local function raw_block(block)
+  local text = block.text:gsub('%s+$', '')
+  if block.format ~= 'html' then return end
+  if text:match('^<!%-%-.*%-%->$') then return {} end
+  if text:match(details) then
+    open_folds = open_folds + 1
+  elseif text == '</details>' then
+    open_folds = open_folds - 1
+  else
+    complain('raw HTML is only <details><summary>…</summary> and </details>, each between blank lines; here stands: %s', text)
+  end
+end
+
+local function raw_inline(inline)
+  local text = inline.text
+  if inline.format ~= 'html' or text:match('^</?kbd>$') then return end
+  if text:match('^<!%-%-') then return {} end
+  complain('%s would be taken for HTML and vanish; write it as code', text)
+end
+
+-- Paper cannot fold: an answer stands where it is, indented, after its bold summary.
+local function unfold(blocks)
+  local out, holders = pandoc.Blocks {}, {}
+  for _, block in ipairs(blocks) do
+    local summary = block.t == 'RawBlock' and block.text:match(details)
+    if summary then
+      table.insert(holders, out)
+      out = pandoc.Blocks { pandoc.Para { pandoc.Strong(pandoc.Str(summary .. '.')), pandoc.Space() } }
+    elseif block.t == 'RawBlock' and block.text:match('^</details>') and #holders > 0 then
+      if out[2] and out[2].t == 'Para' then -- run the summary into the answer's first paragraph
+        out[1].content:extend(out[2].content)
+        out:remove(2)
+      end
+      local answer = pandoc.Div(out, { class = 'answer' })
+      out = table.remove(holders)
+      out:insert(answer)
+    else
+      out:insert(block)
+    end
+  end
+  if #holders > 0 then complain('a <details> has no </details> in the same box') end
+  return out
+end
+
+local notes = {}
+
+-- Our own notes, because pandoc's carry a role that accessibility checkers reject.
+local function note(note)
+  table.insert(notes, note.content)
+  return pandoc.RawInline('html', string.format(
+    '<sup><a href="#fn%d" id="fnref%d" aria-label="Note %d">%d</a></sup>', #notes, #notes, #notes, #notes))
+end
+
+-- Take the notes off the finished blocks, and put them in a list at the end.
+local function move_notes(blocks)
+  blocks = pandoc.walk_block(pandoc.Div(blocks), { Note = note }).content
+  if #notes == 0 then return blocks end
+  blocks:insert(raw('<section class="notes" aria-label="Notes">\n<ol>'))
+  for i, content in ipairs(notes) do
+    local back = pandoc.RawInline('html', string.format(' <a href="#fnref%d" aria-label="Back to the text">↩\u{fe0e}</a>', i))
+    local last = content[#content]
+    if last.t == 'Para' or last.t == 'Plain' then last.content:insert(back) else content:insert(pandoc.Plain { back }) end
+    blocks:insert(raw('<li id="fn%d">', i))
+    blocks:extend(content)
+    blocks:insert(raw('</li>'))
+  end
+  blocks:insert(raw('</ol>\n</section>'))
+  return blocks
+end
+
+local function table_box(tbl) return { raw('<div class="table" tabindex="0">'), tbl, raw('</div>') } end
+
+-- Typewise: pandoc applies the inline rules first, then the block rules.
+local rules = {
+  Link = link, Image = image, RawInline = raw_inline,
+  Para = para, CodeBlock = code_block, BlockQuote = block_quote, RawBlock = raw_block,
+}
+if for_html then rules.Table = table_box else rules.Blocks = unfold end
+
+local function apply_rules(blocks)
+  blocks = pandoc.walk_block(pandoc.Div(blocks), rules).content
+  if open_folds ~= 0 then complain('not every <details> has its </details>') end
+  open_folds = 0
+  return blocks
+end
+
+-- A page --------------------------------------------------------------------
+
+-- The first words of the text, for search engines.
+local function description(blocks)
+  for _, block in ipairs(blocks) do
+    if block.t == 'Para' then
+      local text = pandoc.utils.stringify(block)
+      if #text <= 150 then return text end
+      return text:sub(1, 150):gsub('%s%S*$', '') .. ' …'
+    end
+  end
+end
+
+local function turn(chapter) return chapter and { href = chapter.name .. '.html', title = chapter.title } end
+
+local function page(doc)
+  local meta = book
+  meta.booktitle = book.title
+  meta.chapters = {}
+  for i, chapter in ipairs(chapters) do
+    meta.chapters[i] = turn(chapter)
+    if chapter.file == here then
+      take_heading(chapter, doc.blocks)
+      meta.chapters[i].here = true
+      meta.number, meta.heading = split_number(chapter.heading.content)
+      meta.id = chapter.heading.identifier
+      meta.pagetitle = chapter.title .. ' - ' .. pandoc.utils.stringify(book.title)
+      meta.previous = turn(chapters[i - 1]) or { href = 'index.html', title = book.title }
+      meta.next = turn(chapters[i + 1])
+    end
+  end
+  if here == 'book.md' then
+    meta.front = true
+    meta.pagetitle = book.title
+    meta.next = turn(chapters[1])
+  elseif not chapter_of[here] then
+    complain('this chapter is not in the contents list of book.md')
+  end
+  local blocks = apply_rules(doc.blocks)
+  if not (meta.front and meta.description) then meta.description = description(blocks) end
+  return pandoc.Pandoc(move_notes(blocks), meta)
+end
+
+-- The whole book in one document --------------------------------------------
+
+local function prefix_ids(blocks)
+  local function prefix(element)
+    if element.identifier ~= '' then element.identifier = shared_id(here, element.identifier) end
+    return element
+  end
+  return pandoc.walk_block(pandoc.Div(blocks), { Header = prefix, Div = prefix, Span = prefix }).content
+end
+
+-- The front matter of book.md becomes a chapter without number. Its contents
+-- list goes, because here the machine makes one.
+local function front(blocks)
+  local out, in_contents = pandoc.Blocks { pandoc.Header(1, 'Preface', { id = 'front' }) }, false
+  for _, block in ipairs(blocks) do
+    if block.t == 'Header' then
+      if block.level == 1 then complain('book.md has its title in the title block, and no "# " heading') end
+      if block.level == 2 then in_contents = block.identifier == 'front-contents' end
+    end
+    if not in_contents then out:insert(block) end
+  end
+  return out
+end
+
+local function whole_book(doc)
+  for _, chapter in ipairs(chapters) do
+    here = chapter.file
+    chapter.blocks = pandoc.read(read_file(here), reader).blocks
+    take_heading(chapter, chapter.blocks)
+  end
+  here = 'book.md'
+  local blocks = front(prefix_ids(apply_rules(doc.blocks)))
+  for _, chapter in ipairs(chapters) do -- a second round: a link may point to a later chapter
+    here = chapter.file
+    local heading = chapter.heading:clone()
+    heading.identifier = shared_id(here, '')
+    if for_paper then
+      local number
+      number, heading.content = split_number(heading.content)
+      heading.attributes.number = number
+    end
+    blocks:insert(heading)
+    blocks:extend(prefix_ids(apply_rules(chapter.blocks)))
+  end
+  return pandoc.Pandoc(blocks, doc.meta)
+end
+
+function Pandoc(doc)
+  read_contents()
+  local result = for_html and page(doc) or whole_book(doc)
+  stop_on_mistakes()
+  return result
+end

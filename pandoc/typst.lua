@@ -1,0 +1,128 @@
+-- A pandoc writer (of the classic kind, which pandoc 2.17 has) that writes Typst.
+-- Nothing here decides how the book looks: it calls functions of book.typ.
+--
+-- Every block is a function call and every text a quoted string or escaped, so
+-- that no character of the book can be taken for markup, wherever it stands.
+
+local function quoted(text) return '"' .. text:gsub('[\\"]', '\\%0') .. '"' end
+
+local function label(attr)
+  return attr.id and attr.id ~= '' and ' <' .. attr.id .. '>' or ''
+end
+
+local function call(name, ...)
+  return '#' .. name .. '[' .. table.concat({ ... }, '][') .. ']'
+end
+
+function Blocksep() return '\n\n' end
+function Doc(body) return body .. '\n' end
+
+-- Inlines
+function Str(text) return (text:gsub('%p', '\\%0')) end
+function Space() return ' ' end
+function SoftBreak() return '\n' end
+function LineBreak() return '#linebreak()' end
+function Emph(s) return call('emph', s) end
+function Strong(s) return call('strong', s) end
+function Subscript(s) return call('sub', s) end
+function Superscript(s) return call('super', s) end
+function Strikeout(s) return call('strike', s) end
+function Underline(s) return call('underline', s) end
+function SmallCaps(s) return call('smallcaps', s) end
+function SingleQuoted(s) return '‘' .. s .. '’' end
+function DoubleQuoted(s) return '“' .. s .. '”' end
+function Note(s) return call('footnote', s) end
+function Code(text) return '#raw(' .. quoted(text) .. ')' end
+function RawInline() return '' end
+
+function Link(s, target)
+  local to = target:match('^#(.+)')
+  return '#link(' .. (to and '<' .. to .. '>' or quoted(target)) .. ')[' .. s .. ']'
+end
+
+function Span(s, attr)
+  if attr.class == 'tested' or attr.class == 'label' then return call('as-' .. attr.class, s) end
+  return s
+end
+
+-- The source stands in build/; paths that begin with / start at the top of the book.
+local function picture(src, alt) return 'image(' .. quoted('/' .. src) .. ', alt: ' .. quoted(alt) .. ')' end
+
+-- Alone in its paragraph an image is a CaptionedImage; this one stands in a line of text.
+function Image(_, src) return '#box(height: 1em, ' .. picture(src, '') .. ')' end
+
+-- Blocks
+function Plain(s) return s end
+function Para(s) return s end
+function RawBlock() return '' end
+function BlockQuote(s) return '#quote(block: true)[' .. s .. ']' end
+function HorizontalRule() return '#pause-rule' end
+function LineBlock(lines) return table.concat(lines, '#linebreak()') end
+
+function CaptionedImage(src, _, caption)
+  local alt = caption:gsub('#%a+', ''):gsub('[%[%]\\]', '')
+  return '#figure(' .. picture(src, alt) .. ', caption: [' .. caption .. '])'
+end
+
+function Header(level, s, attr)
+  local number = attr.number and ', numbering: (..) => ' .. quoted(attr.number .. '.') or ''
+  return '#heading(level: ' .. level .. number .. ')[' .. s .. ']' .. label(attr)
+end
+
+function CodeBlock(text, attr)
+  if attr.class == 'session' then return '#session(' .. quoted(text) .. ')' end
+  local code = quoted(attr.class or '') .. ', ' .. quoted(text) .. ')'
+  if not attr.file then return '#code(' .. code end
+  return '#listing(' .. quoted(attr.file) .. ', ' .. quoted(attr.fragment or '') .. ', ' .. code
+end
+
+function Div(s, attr)
+  local kind = attr.class:match('^box (.*)')
+  if kind then return '#sidebox(' .. quoted(kind) .. ')[' .. s .. ']' end
+  if attr.class == 'answer' then return '#answer[' .. s .. ']' end
+  return s .. label(attr)
+end
+
+-- Items of one paragraph each stand close together.
+local function list(name, items)
+  local loose = false
+  for _, item in ipairs(items) do loose = loose or item:find('\n\n', 1, true) ~= nil end
+  return '#' .. name .. 'tight: ' .. tostring(not loose) .. ')[' .. table.concat(items, '\n][\n') .. '\n]'
+end
+
+function BulletList(items) return list('list(', items) end
+function OrderedList(items, start) return list('enum(start: ' .. start .. ', ', items) end
+
+function DefinitionList(items)
+  local out = {}
+  for _, item in ipairs(items) do
+    for term, definitions in pairs(item) do
+      table.insert(out, 'terms.item([' .. term .. '], [' .. table.concat(definitions, '\n\n') .. '])')
+    end
+  end
+  return '#terms(' .. table.concat(out, ', ') .. ')'
+end
+
+local function cells(row)
+  local out = {}
+  for i, cell in ipairs(row) do out[i] = '[' .. cell .. ']' end
+  return table.concat(out, ', ')
+end
+
+function Table(caption, aligns, _, header, rows)
+  local sides = {}
+  for i, align in ipairs(aligns) do
+    sides[i] = ({ AlignRight = 'right', AlignCenter = 'center' })[align] or 'left'
+  end
+  local body = {}
+  for i, row in ipairs(rows) do body[i] = '  ' .. cells(row) .. ',\n' end
+  local tbl = string.format('table(columns: %d, align: (%s,),\n  table.header(%s),\n%s)',
+    #aligns, table.concat(sides, ', '), cells(header), table.concat(body))
+  if caption == '' then return '#' .. tbl end
+  return '#figure(kind: table, caption: [' .. caption .. '], ' .. tbl .. ')'
+end
+
+-- pandoc looks for every element here: one we forgot must not vanish from the book.
+setmetatable(_G, { __index = function(_, name)
+  if name:match('^%u%l') then error('typst.lua cannot write a ' .. name, 0) end
+end })
