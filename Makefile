@@ -75,6 +75,43 @@ runs := $(patsubst main_program_%,run-%,$(filter main_program_%,$(.VARIABLES)))
 $(runs): run-%: $B/code/$$(main_program_$$*)
 	@$<
 
+# ---------------------------------------------------------------------------------------------------- the book
+
+##   make book        every format: build/html/, build/interrupted.pdf, build/interrupted.epub
+##   make html        the pages only
+.PHONY: book html pdf epub
+book: html pdf epub
+pdf: $B/interrupted.pdf
+epub: $B/interrupted.epub
+
+figures := $(wildcard chapters/figures/*)
+linked  := $(sources) $(wildcard code/*/*.h)
+pages   := $B/html/index.html $(chapters:chapters/%.md=$B/html/%.html)
+html: $(pages) $B/html/style.css $(linked:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
+
+# A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page.
+page_parts := pandoc/html.yaml pandoc/page.html pandoc/nav.html pandoc/book.lua
+$B/html/index.html: book.md $(page_parts)
+$(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md book.md $(page_parts)
+$(pages):
+	@mkdir -p $(@D)
+	pandoc -d pandoc/html.yaml $< -o $@
+
+$B/html/style.css: pandoc/style.css
+$(linked:%=$B/html/%.txt): $B/html/%.txt: %
+$(figures:chapters/%=$B/html/%): $B/html/%: chapters/%
+$B/html/style.css $(linked:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%):
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$B/interrupted.epub: book.md $(chapters) $(figures) pandoc/epub.yaml pandoc/epub.css pandoc/book.lua
+	pandoc -d pandoc/epub.yaml book.md -o $@
+
+$B/interrupted.typ: book.md $(chapters) pandoc/pdf.yaml pandoc/typst.lua pandoc/book.typ pandoc/book.lua
+	pandoc -d pandoc/pdf.yaml book.md -o $@
+$B/interrupted.pdf: $B/interrupted.typ $(figures) pandoc/typst.mjs
+	node pandoc/typst.mjs $B/interrupted.typ $@
+
 # ---------------------------------------------------------------------------------------------------- tests
 
 ##   make check       test the programs, the recorded runs and the book (about two minutes)
@@ -115,6 +152,10 @@ check-weave:
 	@$(LUA) pandoc/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
 	@tail -n 1 $B/check-weave.log
 	@$(LUA) pandoc/weave.lua --check --cc "$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror" book.md $(chapters)
+
+##   make check-book  every link of the pages leads somewhere; the PDF and the EPUB are whole
+check-book: book
+	@$(LUA) pandoc/check_links.lua $B/html
 
 ##   make help        this list
 .PHONY: help deps

@@ -73,7 +73,7 @@ int main(int argc, char *argv[])
 
     program_start(argc, argv, "Two children wait for a byte, one asleep and one awake; what does that cost?");
     waits = child_start(wait_for_a_byte, &wait_fd);
-    asks = child_start(ask_for_a_byte, &ask_fd); /* it inherits wait_fd, and so must end first */
+    asks = child_start(ask_for_a_byte, &ask_fd); /* it inherits wait_fd: while it lives, the first sees no end of file */
     sleep_until_tick(1);
     while (strchr("SZ", state_of(waits)) == NULL)
         ; /* a slow machine: it has not reached its read yet */
