@@ -1,6 +1,8 @@
-/* asleep - what waiting costs: one child blocks in read, another asks again and again.
+/* asleep - what waiting costs: one child blocks in read, another keeps asking.
  *
- * usage: asleep [-h]                                               Linux only: reads /proc
+ * usage: asleep [-h]
+ *
+ * Linux only: reads /proc
  */
 #include <err.h>
 #include <errno.h>
@@ -12,6 +14,9 @@
 
 #include "child.h"
 #include "tick.h"
+
+static const char about[] = "Two children wait for a byte, one asleep and one "
+                            "awake; what does that cost?";
 
 // § One child waits, one asks
 static int wait_for_a_byte(int rfd)
@@ -34,7 +39,8 @@ static int ask_for_a_byte(int rfd)
 }
 
 // § State and CPU time of a process
-/* The state letter of a process: the field behind its name, in parentheses, in /proc/PID/stat. */
+/* The state letter of a process: the field behind its name, in parentheses, in
+ * /proc/PID/stat. */
 static char state_of(pid_t pid)
 {
     char path[64], line[512], *name_end;
@@ -56,7 +62,7 @@ static double cpu_seconds(pid_t pid)
     clockid_t clock;
     struct timespec used;
 
-    errno = clock_getcpuclockid(pid, &clock); /* it returns the error instead of setting errno */
+    errno = clock_getcpuclockid(pid, &clock); /* it returns the error */
     if (errno != 0)
         err(1, "clock_getcpuclockid");
     if (clock_gettime(clock, &used) == -1)
@@ -71,9 +77,9 @@ int main(int argc, char *argv[])
     pid_t waits, asks;
     double waits_before, asks_before;
 
-    program_start(argc, argv, "Two children wait for a byte, one asleep and one awake; what does that cost?");
+    program_start(argc, argv, about);
     waits = child_start(wait_for_a_byte, &wait_fd);
-    asks = child_start(ask_for_a_byte, &ask_fd); /* it inherits wait_fd: while it lives, the first sees no end of file */
+    asks = child_start(ask_for_a_byte, &ask_fd); /* it inherits wait_fd */
     sleep_until_tick(1);
     while (strchr("SZ", state_of(waits)) == NULL)
         ; /* a slow machine: it has not reached its read yet */

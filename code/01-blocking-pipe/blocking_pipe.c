@@ -11,6 +11,9 @@
 #include "message.h"
 #include "tick.h"
 
+static const char about[] = "A child waits for messages; its parent sends one "
+                            "at tick 5 and END at tick 10.";
+
 // § The child
 static int child(int rfd)
 {
@@ -33,7 +36,8 @@ static int parent(int wfd, pid_t pid)
 {
     int error = 0;
 
-    if (message_send_at(5, wfd, "fool") == -1 || message_send_at(10, wfd, "END") == -1)
+    if (message_send_at(5, wfd, "fool") == -1 ||
+        message_send_at(10, wfd, "END") == -1)
         error = errno;
     close(wfd);
     return child_end(pid, error);
@@ -45,7 +49,7 @@ int main(int argc, char *argv[])
     int wfd;
     pid_t pid;
 
-    program_start(argc, argv, "A child waits for messages; its parent sends one at tick 5 and END at tick 10.");
+    program_start(argc, argv, about);
     pid = child_start(child, &wfd);
     return parent(wfd, pid);
 }

@@ -1,6 +1,8 @@
 /* capacity - how much a pipe takes while nobody reads.
  *
- * usage: capacity [-h]                                             Linux only: F_GETPIPE_SZ
+ * usage: capacity [-h]
+ *
+ * Linux only: F_GETPIPE_SZ
  */
 #define _GNU_SOURCE /* pipe2, F_GETPIPE_SZ */
 #include <err.h>
@@ -11,8 +13,12 @@
 
 #include "tick.h"
 
+static const char about[] =
+    "How many bytes does a pipe take before a writer has to wait?";
+
 // § Until it is full
-/* Writes pieces of `size` bytes into a new pipe until it takes no more. Returns how many bytes it took. */
+/* Writes pieces of `size` bytes into a new pipe until it takes no more. Returns
+ * how many bytes it took. */
 static long fill(size_t size)
 {
     static char zeros[PIPE_BUF];
@@ -37,7 +43,7 @@ int main(int argc, char *argv[])
     static const size_t sizes[] = {1, 16, 3000, PIPE_BUF};
     int fd[2], capacity;
 
-    program_start(argc, argv, "How many bytes does a pipe take before a writer has to wait?");
+    program_start(argc, argv, about);
     if (pipe2(fd, O_CLOEXEC) == -1)
         err(1, "pipe");
     capacity = fcntl(fd[1], F_GETPIPE_SZ);

@@ -1,4 +1,4 @@
-/* no_reader - writes to a pipe that nobody can read: once with SIGPIPE at its default, once with it ignored.
+/* no_reader - writes to a pipe without a reader, with SIGPIPE and without.
  *
  * usage: no_reader [-h]
  */
@@ -13,6 +13,9 @@
 
 #include "child.h"
 #include "tick.h"
+
+static const char about[] =
+    "What happens to a process that writes to a pipe without a reader?";
 
 // § A writer without a reader
 static void write_to_nobody(int wfd, void (*disposition)(int))
@@ -41,14 +44,15 @@ static void try(int wfd, const char *name, void (*disposition)(int))
         err(1, "waitpid");
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
         _exit(1); /* the child has said why */
-    say("SIGPIPE %s: the writer %s", name, child_ending(status, ending, sizeof ending));
+    say("SIGPIPE %s: the writer %s", name,
+        child_ending(status, ending, sizeof ending));
 }
 
 int main(int argc, char *argv[])
 {
     int fd[2];
 
-    program_start(argc, argv, "What happens to a process that writes to a pipe without a reader?");
+    program_start(argc, argv, about);
     if (pipe2(fd, O_CLOEXEC) == -1)
         err(1, "pipe");
     close(fd[0]);

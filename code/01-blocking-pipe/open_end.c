@@ -1,4 +1,4 @@
-/* WRONG: the child keeps its copy of the pipe's write end, and so it never sees end of file.
+/* WRONG: the child keeps a write end open, and so never sees end of file.
  *
  * usage: open_end [-h]
  */
@@ -12,20 +12,24 @@
 #include "message.h"
 #include "tick.h"
 
+static const char about[] = "A parent sends one message and closes its end; "
+                            "its child never learns of it.";
+
 // § A child with both ends
 int main(int argc, char *argv[])
 {
     int fd[2], error = 0;
     pid_t parent = getpid(), pid;
 
-    program_start(argc, argv, "A parent sends one message and closes its end; its child never learns of it.");
+    program_start(argc, argv, about);
     if (pipe2(fd, O_CLOEXEC) == -1)
         err(1, "pipe");
     pid = fork();
     if (pid == -1)
         err(1, "fork");
     if (pid == 0) {
-        leave_with_parent(parent); /* or killing the parent would leave this child behind */
+        leave_with_parent(
+            parent); /* or killing the parent would leave this child behind */
         _exit(message_print_all(fd[0]));
     }
     close(fd[0]);

@@ -1,4 +1,5 @@
-/* tick.c - see tick.h. Linux only in one place: leave_with_parent uses prctl(2). */
+/* tick.c - see tick.h. Linux only in one place: leave_with_parent uses
+ * prctl(2). */
 #define _GNU_SOURCE /* program_invocation_short_name */
 #include <err.h>
 #include <errno.h>
@@ -20,7 +21,8 @@ static int ms_per_tick = TICK_MS_DEFAULT;
 static struct timespec clock_start;
 static pid_t main_pid;
 
-/* open(2) takes the lowest free number, so three opens in a row fill the gaps among 0 to 2, if there are any. */
+/* open(2) takes the lowest free number, so three opens in a row fill the gaps
+ * among 0 to 2, if there are any. */
 static void open_missing_descriptors(void)
 {
     int fd;
@@ -58,7 +60,8 @@ static void reset_signals(void)
 static void print_usage(const char *about)
 {
     say("usage: %s [-h]\n\n%s\n\n"
-        "environment: TICK_MS, the length of a tick in milliseconds (1 to %d; default %d)",
+        "environment: TICK_MS, the length of a tick in milliseconds (1 to %d; "
+        "default %d)",
         program_invocation_short_name, about, TICK_MS_MAX, TICK_MS_DEFAULT);
     exit(0);
 }
@@ -68,7 +71,9 @@ static void read_arguments(int argc, char *argv[], const char *about)
     if (argc > 1 && strcmp(argv[1], "-h") == 0)
         print_usage(about);
     if (argc > 1)
-        errx(2, "unexpected argument '%s': this program takes none (-h for help)", argv[1]);
+        errx(2,
+             "unexpected argument '%s': this program takes none (-h for help)",
+             argv[1]);
 }
 
 /* strtol(3) would take blanks and signs too; only digits will do. */
@@ -81,8 +86,10 @@ static void read_tick_ms(void)
     if (text == NULL)
         return;
     ms = strtol(text, &end, 10);
-    if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) || ms < 1 || ms > TICK_MS_MAX)
-        errx(2, "TICK_MS is '%s': expected a whole number from 1 to %d", text, TICK_MS_MAX);
+    if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) ||
+        ms < 1 || ms > TICK_MS_MAX)
+        errx(2, "TICK_MS is '%s': expected a whole number from 1 to %d", text,
+             TICK_MS_MAX);
     ms_per_tick = (int)ms;
 }
 
@@ -110,7 +117,8 @@ void sleep_until_tick(double tick)
 
     until.tv_sec += (time_t)(ns / 1000000000);
     until.tv_nsec = (long)(ns % 1000000000);
-    while ((error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)) == EINTR)
+    while ((error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until,
+                                    NULL)) == EINTR)
         ;
     if (error != 0) {
         errno = error; /* this call returns it instead */
@@ -137,12 +145,14 @@ void say(const char *format, ...)
     }
 }
 
-/* strerror(3) is not async-signal-safe, so the two likely reasons are spelled out. */
+/* strerror(3) is not async-signal-safe, so the two likely reasons are spelled
+ * out. */
 void stdout_lost_from_handler(void)
 {
-    const char *reason = errno == EPIPE    ? ": stdout: Broken pipe\n"
-                         : errno == ENOSPC ? ": stdout: No space left on device\n"
-                                           : ": stdout: write failed\n";
+    const char *reason = errno == EPIPE ? ": stdout: Broken pipe\n"
+                         : errno == ENOSPC
+                             ? ": stdout: No space left on device\n"
+                             : ": stdout: write failed\n";
     char line[128];
     size_t name_length = strlen(program_invocation_short_name);
 

@@ -1,4 +1,5 @@
-/* tick.h - what every program of this book does first: arguments, descriptors, the clock of ticks, lines on stdout.
+/* tick.h - what every program of this book does first: arguments, descriptors,
+ * the clock of ticks, lines on stdout.
  *
  * usage in a program:
  *
@@ -11,41 +12,51 @@
 
 #include <sys/types.h>
 
-/* The exit status of a child that has lost its stdout and has said so: its parent need not say it again. */
+/* The exit status of a child that has lost its stdout and has said so: its
+ * parent need not say it again. */
 enum { EXIT_STDOUT_LOST = 3 };
 
 /* Prepares the process; called once, first thing in main.
  *
- * Opens descriptors 0 to 2 on /dev/null where they are closed, so that no pipe gets their numbers. Ignores SIGPIPE:
- * a write to a pipe without a reader then fails with EPIPE. Sets SIGCHLD to its default, so that waitpid(2) gives a
- * status, and unblocks SIGALRM and SIGINT, whatever the process that started us had done to them. Reads TICK_MS from
- * the environment and starts the clock.
+ * Opens descriptors 0 to 2 on /dev/null where they are closed, so that no pipe
+ * gets their numbers. Ignores SIGPIPE: a write to a pipe without a reader then
+ * fails with EPIPE. Sets SIGCHLD to its default, so that waitpid(2) gives a
+ * status, and unblocks SIGALRM and SIGINT, whatever the process that started
+ * us had done to them. Reads TICK_MS from the environment and starts the
+ * clock.
  *
- * -h prints the usage and `about` (one sentence, no final newline) on stdout and ends the process with status 0.
- * Any other argument, or a TICK_MS that is not a whole number from 1 to 60000, gets one line on stderr and status 2.
- * Does NOT install a handler, and does NOT touch a SIGINT that is ignored: a shell may have wished so. */
+ * -h prints the usage and `about` (one sentence, no final newline) on stdout
+ * and ends the process with status 0. Any other argument, or a TICK_MS that is
+ * not a whole number from 1 to 60000, gets one line on stderr and status 2.
+ *
+ * Does NOT install a handler, and does NOT touch a SIGINT that is ignored: a
+ * shell may have wished so. */
 void program_start(int argc, char *argv[], const char *about);
 
 /* The length of a tick in milliseconds: TICK_MS, or 1000. */
 int tick_ms(void);
 
-/* Sleeps until `tick` ticks after program_start (5.5 is allowed), on CLOCK_MONOTONIC; at once if that is past.
- * Handlers that run meanwhile do not shorten the sleep. In a forked child the clock is that of the parent.
- * Does NOT promise to wake on time, only never early. */
+/* Sleeps until `tick` ticks after program_start (5.5 is allowed), on
+ * CLOCK_MONOTONIC; at once if that is past. Handlers that run meanwhile do not
+ * shorten the sleep. In a forked child the clock is that of the parent. Does
+ * NOT promise to wake on time, only never early. */
 void sleep_until_tick(double tick);
 
-/* Prints one line on stdout, formatted as by printf(3), and flushes it.
- * If that fails, says so in one line on stderr and ends the process: with status 1, or, in a forked child, with
- * EXIT_STDOUT_LOST. Must NOT be called from a signal handler. */
+/* Prints one line on stdout, formatted as by printf(3), and flushes it. If
+ * that fails, says so in one line on stderr and ends the process: with status
+ * 1, or, in a forked child, with EXIT_STDOUT_LOST. Must NOT be called from a
+ * signal handler. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same end as that of a failed say(), for a handler whose write(2) to stdout failed: reads errno, writes one
- * line on stderr, ends the process. Async-signal-safe. */
+/* The same end as that of a failed say(), for a handler whose write(2) to
+ * stdout failed: reads errno, writes one line on stderr, ends the process.
+ * Async-signal-safe. */
 void stdout_lost_from_handler(void) __attribute__((noreturn));
 
-/* Has the kernel kill this child (SIGKILL) when `parent` ends: a safety net for programs that are wrong on purpose
- * and would otherwise leave a child behind for ever. `parent` is getpid() from before the fork. Linux only; chapter 5
- * shows what is wrong with it and what to use instead. */
+/* Has the kernel kill this child (SIGKILL) when `parent` ends: a safety net
+ * for programs that are wrong on purpose and would otherwise leave a child
+ * behind for ever. `parent` is getpid() from before the fork. Linux only;
+ * chapter 5 shows what is wrong with it and what to use instead. */
 void leave_with_parent(pid_t parent);
 
 #endif

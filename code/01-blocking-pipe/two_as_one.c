@@ -10,6 +10,9 @@
 
 #include "tick.h"
 
+static const char about[] =
+    "Two messages are in the pipe before the first read.";
+
 // § A message is what a read returns
 static void receive(int rfd)
 {
@@ -30,7 +33,7 @@ int main(int argc, char *argv[])
 {
     int fd[2];
 
-    program_start(argc, argv, "Two messages are in the pipe before the first read.");
+    program_start(argc, argv, about);
     if (pipe2(fd, O_CLOEXEC) == -1)
         err(1, "pipe");
     if (write(fd[1], "fool", 4) == -1 || write(fd[1], "END", 3) == -1)

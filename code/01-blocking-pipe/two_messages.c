@@ -1,4 +1,4 @@
-/* two_messages - two_as_one put right: a message has a size, and a read asks for that.
+/* two_messages - two_as_one put right: a message is a record of one size.
  *
  * usage: two_messages [-h]
  */
@@ -10,6 +10,9 @@
 
 #include "message.h"
 #include "tick.h"
+
+static const char about[] = "Two messages are in the pipe before the first "
+                            "read, as records of 16 bytes.";
 
 // § A message is a record
 static void receive(int rfd)
@@ -30,7 +33,7 @@ int main(int argc, char *argv[])
 {
     int fd[2];
 
-    program_start(argc, argv, "Two messages are in the pipe before the first read, as records of 16 bytes.");
+    program_start(argc, argv, about);
     if (pipe2(fd, O_CLOEXEC) == -1)
         err(1, "pipe");
     if (message_send(fd[1], "fool") == -1 || message_send(fd[1], "END") == -1)

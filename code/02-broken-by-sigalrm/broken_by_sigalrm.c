@@ -12,6 +12,9 @@
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
 
+static const char about[] =
+    "The blocking pipe of chapter 1, with an alarm in the child every tick.";
+
 // § The child with an alarm
 static int child(int rfd)
 {
@@ -37,9 +40,10 @@ int main(int argc, char *argv[])
     int wfd, error = 0;
     pid_t pid;
 
-    program_start(argc, argv, "The blocking pipe of chapter 1, with an alarm in the child every tick.");
+    program_start(argc, argv, about);
     pid = child_start(child, &wfd);
-    if (message_send_at(5, wfd, "fool") == -1 || message_send_at(10, wfd, "END") == -1)
+    if (message_send_at(5, wfd, "fool") == -1 ||
+        message_send_at(10, wfd, "END") == -1)
         error = errno;
     close(wfd);
     return child_end(pid, error);

@@ -12,6 +12,9 @@
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
 
+static const char about[] =
+    "A read that should give up after one tick, and does not.";
+
 // § A time limit that nobody hears
 static volatile sig_atomic_t time_is_up;
 
@@ -26,7 +29,7 @@ int main(int argc, char *argv[])
     int fd[2];
     char byte;
 
-    program_start(argc, argv, "A read that should give up after one tick, and does not.");
+    program_start(argc, argv, about);
     if (pipe2(fd, O_CLOEXEC) == -1)
         err(1, "pipe");
     catch_alarm(on_alarm, SA_RESTART);

@@ -1,4 +1,4 @@
-/* WRONG: the handler changes errno between a call that failed and the test of errno.
+/* WRONG: the handler changes errno between a failed call and its test.
  *
  * usage: errno_clobbered [-h]
  */
@@ -11,8 +11,12 @@
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
 
+static const char about[] = "Opens a file that is not there, again and again; "
+                            "a handler interferes with errno.";
+
 // § A handler with a side effect
-static int log_fd = -1; /* the log could not be opened, and that was to be no problem */
+static int log_fd =
+    -1; /* the log could not be opened, and that was to be no problem */
 
 static void on_alarm(int sig)
 {
@@ -24,7 +28,7 @@ static void on_alarm(int sig)
 // § A test of errno, far away
 int main(int argc, char *argv[])
 {
-    program_start(argc, argv, "Opens a file that is not there, again and again; a handler interferes with errno.");
+    program_start(argc, argv, about);
     catch_alarm(on_alarm, SA_RESTART);
     alarm_every(100);
     for (;;)

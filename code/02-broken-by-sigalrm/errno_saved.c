@@ -1,4 +1,4 @@
-/* errno_saved - errno_clobbered put right: the handler leaves errno as it found it.
+/* errno_saved - errno_clobbered put right: errno is as it was found.
  *
  * usage: errno_saved [-h]
  */
@@ -10,6 +10,9 @@
 
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
+
+static const char about[] = "Opens a file that is not there during 2000 "
+                            "alarms; errno must be right each time.";
 
 // § A handler without a trace
 enum { ALARMS = 2000 };
@@ -30,7 +33,7 @@ static void on_alarm(int sig)
 // § The same test of errno
 int main(int argc, char *argv[])
 {
-    program_start(argc, argv, "Opens a file that is not there during 2000 alarms; errno must be right each time.");
+    program_start(argc, argv, about);
     catch_alarm(on_alarm, SA_RESTART);
     alarm_every(100);
     while (alarms < ALARMS)

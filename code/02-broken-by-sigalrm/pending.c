@@ -9,6 +9,9 @@
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
 
+static const char about[] =
+    "Sends itself a blocked SIGALRM three times, then unblocks it.";
+
 // § Is it pending?
 static const char *alarm_is_pending(void)
 {
@@ -24,7 +27,7 @@ int main(int argc, char *argv[])
 {
     sigset_t alarm_only;
 
-    program_start(argc, argv, "Sends itself a blocked SIGALRM three times, then unblocks it.");
+    program_start(argc, argv, about);
     catch_alarm(alarm_line, 0);
     sigemptyset(&alarm_only);
     sigaddset(&alarm_only, SIGALRM);

@@ -1,9 +1,12 @@
-/* WRONG: a plain int as the flag that a handler sets. gcc -O2 reads it once and loops for ever.
+/* WRONG: a plain int as a flag; gcc -O2 reads it once and loops for ever.
  *
  * usage: plain_flag [-h]
  */
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
+
+static const char about[] =
+    "Waits for a flag that a handler sets, and does not see it.";
 
 // § A plain int
 static int rang;
@@ -16,7 +19,7 @@ static void on_alarm(int sig)
 
 int main(int argc, char *argv[])
 {
-    program_start(argc, argv, "Waits for a flag that a handler sets, and does not see it.");
+    program_start(argc, argv, about);
     catch_alarm(on_alarm, 0);
     alarm_every(tick_ms() * 1000);
     while (!rang)

@@ -13,6 +13,9 @@
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
 
+static const char about[] =
+    "A poll that SIGALRM interrupts although its handler has SA_RESTART.";
+
 // § poll under SA_RESTART
 static int child(int rfd)
 {
@@ -30,7 +33,7 @@ int main(int argc, char *argv[])
     int wfd, error = 0;
     pid_t pid;
 
-    program_start(argc, argv, "A poll that SIGALRM interrupts although its handler has SA_RESTART.");
+    program_start(argc, argv, about);
     pid = child_start(child, &wfd);
     if (message_send_at(5.5, wfd, "fool") == -1)
         error = errno;

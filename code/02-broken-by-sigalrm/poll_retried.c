@@ -1,4 +1,4 @@
-/* poll_retried - poll_interrupted put right: the program itself calls poll again after a signal.
+/* poll_retried - poll_interrupted put right: the program calls poll again.
  *
  * usage: poll_retried [-h]
  */
@@ -12,6 +12,9 @@
 #include "../01-blocking-pipe/message.h"
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
+
+static const char about[] =
+    "A poll that SIGALRM interrupts, and that the program calls again.";
 
 // § poll, again
 static int child(int rfd)
@@ -31,7 +34,7 @@ int main(int argc, char *argv[])
     int wfd, error = 0;
     pid_t pid;
 
-    program_start(argc, argv, "A poll that SIGALRM interrupts, and that the program calls again.");
+    program_start(argc, argv, about);
     pid = child_start(child, &wfd);
     if (message_send_at(5.5, wfd, "fool") == -1)
         error = errno;

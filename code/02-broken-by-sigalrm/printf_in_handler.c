@@ -1,4 +1,4 @@
-/* WRONG: calls fprintf in a signal handler. It waits for a lock that the interrupted fprintf holds, for ever.
+/* WRONG: fprintf in a handler waits for a lock that nobody will release.
  *
  * usage: printf_in_handler [-h]
  */
@@ -8,6 +8,9 @@
 
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
+
+static const char about[] = "fprintf in the program and in its handler, 1000 "
+                            "alarms a second, until it deadlocks.";
 
 // § One stream, used twice at once
 static FILE *out;
@@ -19,7 +22,7 @@ static void on_alarm(int sig)
 
 int main(int argc, char *argv[])
 {
-    program_start(argc, argv, "fprintf in the program and in its handler, 1000 alarms a second, until it deadlocks.");
+    program_start(argc, argv, about);
     out = fopen("/dev/null", "w");
     if (out == NULL)
         err(1, "open /dev/null");

@@ -1,4 +1,4 @@
-/* restarted_read - broken_by_sigalrm mended with SA_RESTART: the kernel goes on with the read after the handler.
+/* restarted_read - broken_by_sigalrm mended by one flag, SA_RESTART.
  *
  * usage: restarted_read [-h]
  */
@@ -12,6 +12,9 @@
 #include "../01-blocking-pipe/message.h"
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
+
+static const char about[] =
+    "A read that SIGALRM interrupts every tick, and that SA_RESTART restarts.";
 
 // § One flag more
 static int child(int rfd)
@@ -27,9 +30,10 @@ int main(int argc, char *argv[])
     int wfd, error = 0;
     pid_t pid;
 
-    program_start(argc, argv, "A read that SIGALRM interrupts every tick, and that SA_RESTART restarts.");
+    program_start(argc, argv, about);
     pid = child_start(child, &wfd);
-    if (message_send_at(5.5, wfd, "fool") == -1 || message_send_at(10.5, wfd, "END") == -1)
+    if (message_send_at(5.5, wfd, "fool") == -1 ||
+        message_send_at(10.5, wfd, "END") == -1)
         error = errno;
     close(wfd);
     return child_end(pid, error);

@@ -11,6 +11,9 @@
 #include "alarm.h"
 #include "late_reader.h"
 
+static const char about[] = "A write of 100000 bytes that SIGALRM cuts short "
+                            "although its handler has SA_RESTART.";
+
 // § One write of 100,000 bytes
 int main(int argc, char *argv[])
 {
@@ -19,7 +22,7 @@ int main(int argc, char *argv[])
     ssize_t n;
     pid_t pid;
 
-    program_start(argc, argv, "A write of 100000 bytes that SIGALRM cuts short although its handler has SA_RESTART.");
+    program_start(argc, argv, about);
     pid = late_reader_start(&wfd);
     catch_alarm(alarm_line, SA_RESTART);
     alarm_every(tick_ms() * 1000);

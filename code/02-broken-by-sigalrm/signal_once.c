@@ -1,4 +1,4 @@
-/* WRONG: signal() with a strict -std flag: glibc removes the handler at its first delivery, and the second one kills.
+/* WRONG: signal() under -std=c11: the handler is gone after one delivery.
  *
  * usage: signal_once [-h]
  */
@@ -8,10 +8,13 @@
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
 
+static const char about[] =
+    "A handler installed with signal(); an alarm every tick.";
+
 // § Installed with signal
 int main(int argc, char *argv[])
 {
-    program_start(argc, argv, "A handler installed with signal(); an alarm every tick.");
+    program_start(argc, argv, about);
     if (signal(SIGALRM, alarm_line) == SIG_ERR)
         err(1, "signal");
     alarm_every(tick_ms() * 1000);

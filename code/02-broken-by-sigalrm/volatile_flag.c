@@ -7,6 +7,9 @@
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
 
+static const char about[] =
+    "Waits for a flag that a handler sets, and sees it.";
+
 // § A volatile sig_atomic_t
 static volatile sig_atomic_t rang;
 
@@ -18,7 +21,7 @@ static void on_alarm(int sig)
 
 int main(int argc, char *argv[])
 {
-    program_start(argc, argv, "Waits for a flag that a handler sets, and sees it.");
+    program_start(argc, argv, about);
     catch_alarm(on_alarm, 0);
     alarm_every(tick_ms() * 1000);
     while (!rang)

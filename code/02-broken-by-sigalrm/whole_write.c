@@ -1,4 +1,4 @@
-/* whole_write - short_write put right: what a write did not take is written again.
+/* whole_write - short_write put right: the rest is written again.
  *
  * usage: whole_write [-h]
  */
@@ -10,6 +10,9 @@
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
 #include "late_reader.h"
+
+static const char about[] =
+    "100000 bytes into a pipe, whole, although SIGALRM cuts the write short.";
 
 // § The rest, until there is none
 static int write_all(int fd, const char *data, size_t size)
@@ -34,7 +37,7 @@ int main(int argc, char *argv[])
     int wfd, error = 0;
     pid_t pid;
 
-    program_start(argc, argv, "100000 bytes into a pipe, whole, although SIGALRM cuts the write short.");
+    program_start(argc, argv, about);
     pid = late_reader_start(&wfd);
     catch_alarm(alarm_line, SA_RESTART);
     alarm_every(tick_ms() * 1000);

@@ -1,4 +1,4 @@
-/* write_in_handler - printf_in_handler put right: the handler writes a constant line with write(2).
+/* write_in_handler - printf_in_handler put right: a constant, by write(2).
  *
  * usage: write_in_handler [-h]
  */
@@ -11,6 +11,9 @@
 
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"
+
+static const char about[] =
+    "fprintf in the program, write in its handler, 1000 alarms a second.";
 
 // § A line without a stream
 enum { ALARMS = 500 };
@@ -31,7 +34,7 @@ static void on_alarm(int sig)
 
 int main(int argc, char *argv[])
 {
-    program_start(argc, argv, "fprintf in the program, write in its handler, 1000 alarms a second.");
+    program_start(argc, argv, about);
     out_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     out = fopen("/dev/null", "w");
     if (out_fd == -1 || out == NULL)
