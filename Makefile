@@ -71,9 +71,14 @@ main_program_01 := 01-blocking-pipe/blocking_pipe
 main_program_02 := 02-broken-by-sigalrm/broken_by_sigalrm
 runs := $(patsubst main_program_%,run-%,$(filter main_program_%,$(.VARIABLES)))
 .PHONY: $(runs)
+$(runs): run-%: code
+	@$B/code/$(main_program_$*)
+
+# What the Makefile in a chapter's folder forwards to: all-01, run-01, check-01.
+.PHONY: $(runs:run-%=all-%) $(runs:run-%=check-%)
+$(runs:run-%=all-%): code
 .SECONDEXPANSION:
-$(runs): run-%: $B/code/$$(main_program_$$*)
-	@$<
+$(runs:run-%=check-%): check-%: $$(filter $B/code/$$*-%,$(test_exe:=.run))
 
 # ---------------------------------------------------------------------------------------------------- the book
 
@@ -156,6 +161,36 @@ check-weave:
 ##   make check-book  every link of the pages leads somewhere; the PDF and the EPUB are whole
 check-book: book
 	@$(LUA) pandoc/check_links.lua $B/html
+
+##   make check-sanitizers  the tests of the right programs again: clang, ASan and UBSan, TSan, valgrind
+# A sanitizer slows a program down; what it reports on stderr or by exit status fails the test that saw it.
+.PHONY: check-sanitizers
+right_tests := $(filter-out code/%/test_wrong_pipe.c code/%/test_wrong_sigalrm.c,$(tests))
+right_runs   = $(right_tests:%.c=$1/%.run)
+other_build  = $(MAKE) --no-print-directory B=$1 $(call right_runs,$1)
+check-sanitizers: export TESTKIT_ONLY_RIGHT := 1
+check-sanitizers:
+	$(call other_build,build/clang) CC=clang
+	ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	$(call other_build,build/asan) CFLAGS='$(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all'
+	TSAN_OPTIONS=exitcode=66 $(call other_build,build/tsan) CFLAGS='$(CFLAGS) -fsanitize=thread'
+	TESTKIT_RUNNER='valgrind -q --error-exitcode=99 --leak-check=full --track-fds=no' $(call other_build,$B)
+
+##   make repeat TEST=NN-name/test_x   run one test 100 times
+.PHONY: repeat
+repeat: $B/code/$(TEST) code
+	@for i in $$(seq 100); do $< >$B/repeat.log 2>&1 </dev/null || { cat $B/repeat.log; echo "run $$i of 100 failed"; exit 1; }; done; \
+	echo "$(TEST): 100 of 100 runs passed"
+
+##   make bench       how long the pages take, beside plain pandoc on the same files
+.PHONY: bench
+bench: html
+	@pandoc/bench $(chapters) book.md
+
+##   make clean       remove everything made, but not what make deps installed
+.PHONY: clean
+clean:
+	@find $B -mindepth 1 -maxdepth 1 ! -name .gitignore ! -name npm -exec rm -rf {} +
 
 ##   make help        this list
 .PHONY: help deps
