@@ -29,12 +29,13 @@ static int wait_for_a_byte(int rfd)
 static int ask_for_a_byte(int rfd)
 {
     char byte;
+    int flags = fcntl(rfd, F_GETFL);
 
-    if (fcntl(rfd, F_SETFL, O_NONBLOCK) == -1)
-        err(1, "fcntl");
+    if (flags == -1 || fcntl(rfd, F_SETFL, flags | O_NONBLOCK) == -1)
+        return 1;
     while (read(rfd, &byte, 1) == -1)
         if (errno != EAGAIN)
-            err(1, "read");
+            return 1;
     return 0;
 }
 
@@ -81,11 +82,11 @@ int main(int argc, char *argv[])
     waits = child_start(wait_for_a_byte, &wait_fd);
     asks = child_start(ask_for_a_byte, &ask_fd); /* it inherits wait_fd */
     sleep_until_tick(1);
-    while (strchr("SZ", state_of(waits)) == NULL)
-        ; /* a slow machine: it has not reached its read yet */
+    while (state_of(waits) == 'R') /* a slow machine: it is not in read yet */
+        sleep_until_tick(tick_now() + 0.1);
     waits_before = cpu_seconds(waits);
     asks_before = cpu_seconds(asks);
-    sleep_until_tick(3);
+    sleep_until_tick(tick_now() + 2);
     say("blocking read:    state %c, CPU time used: %s", state_of(waits),
         cpu_seconds(waits) > waits_before ? "some" : "none");
     say("asking in a loop: state %c, CPU time used: %s", state_of(asks),

@@ -49,8 +49,10 @@ int message_print_all(int rfd)
 
     while ((got = message_recv(rfd, text)) == 1)
         say("sub process recv: %s", text);
-    if (got == -1)
-        err(1, "read");
+    if (got == -1) {
+        warn("read");
+        return 1;
+    }
     say("sub process: end of file");
     return 0;
 }

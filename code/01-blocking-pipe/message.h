@@ -30,8 +30,8 @@ int message_send_at(double tick, int wfd, const char *text);
 int message_recv(int rfd, char text[MESSAGE_SIZE]);
 
 /* Prints "sub process recv: TEXT" for each message until end of file, then
- * says that it was the end. Returns 0; a failed read ends the process with
- * status 1. The body of a child, for child_start. */
+ * says that it was the end. Returns 0, or 1 after a failed read, which
+ * it reports. The body of a child, for child_start. */
 int message_print_all(int rfd);
 
 #endif

@@ -22,8 +22,11 @@ static void write_to_nobody(int wfd, void (*disposition)(int))
 {
     struct sigaction sa = {.sa_handler = disposition};
 
-    if (sigaction(SIGPIPE, &sa, NULL) == -1)
-        err(1, "sigaction");
+    sigemptyset(&sa.sa_mask);
+    if (sigaction(SIGPIPE, &sa, NULL) == -1) {
+        warn("sigaction");
+        _exit(1);
+    }
     if (write(wfd, "x", 1) == -1)
         say("write: %s", strerror(errno));
     _exit(0);

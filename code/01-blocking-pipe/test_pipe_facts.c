@@ -97,7 +97,7 @@ static void a_full_pipe_puts_the_writer_to_sleep(void **state)
     (void)state;
     make_pipe(fd, 0);
     assert_int_equal(write(fd[1], bytes, sizeof bytes), sizeof bytes);
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0)
         _exit(write(fd[1], "x", 1) == 1 ? 0 : 1);
     await_asleep(pid, SYS_write);
@@ -121,7 +121,7 @@ static long torn_records(size_t size, size_t ask, int records)
 
     make_pipe(fd, 0);
     for (int writer = 0; writer < 2; writer++) {
-        pid[writer] = fork();
+        pid[writer] = fork_in_test();
         if (pid[writer] == 0) {
             char *record = malloc(size);
             memset(record, 'A' + writer, size);
@@ -189,7 +189,7 @@ static void writing_without_a_reader_kills_by_default(void **state)
     (void)state;
     make_pipe(fd, 0);
     close(fd[0]);
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0) {
         sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
         _exit(write(fd[1], "x", 1) == 1 ? 0 : 1);
@@ -208,7 +208,7 @@ static void fork_copies_descriptors_but_not_the_pipe(void **state)
 
     (void)state;
     make_pipe(fd, 0);
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0) {
         ssize_t n = write(fd[1], "c", 1);
         close(fd[1]); /* the child's copy; the parent's stays open */
@@ -231,7 +231,7 @@ static void a_zombie_keeps_its_status_until_it_is_waited_for(void **state)
     pid_t pid;
 
     (void)state;
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0)
         _exit(42);
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
@@ -318,7 +318,7 @@ static void child_start_leaves_one_end_to_each_side(void **state)
     pid = child_start(reads_until_the_end, &wfd);
     assert_int_equal(fcntl(wfd, F_GETFD), FD_CLOEXEC);
     assert_int_equal(fcntl(wfd, F_GETFL) & O_ACCMODE, O_WRONLY);
-    close(wfd); /* the last write end, or the child would wait for ever */
+    close(wfd); /* the last write end, or the child would wait forever */
     assert_int_equal(child_end(pid, 0), 0);
 }
 
@@ -330,7 +330,7 @@ static void child_ending_speaks_of_exits_and_signals(void **state)
 
     (void)state;
     assert_string_equal(child_ending(7 << 8, text, sizeof text), "exited with status 7");
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0)
         for (;;)
             pause();

@@ -24,7 +24,7 @@ static int in_child(void (*body)(void), char *err, size_t size)
 
     fflush(NULL);
     assert_int_equal(pipe(fd), 0);
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0) {
         dup2(fd[1], STDERR_FILENO);
         dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
@@ -105,7 +105,7 @@ static void say_in_grandchild(void)
 
     start_with("1");
     dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0) {
         say("a line");
         _exit(0);
@@ -164,7 +164,7 @@ static void dies_with_its_parent(void)
     pid_t parent = getpid(), pid;
     char byte;
 
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0) {
         leave_with_parent(parent);
         if (write(gate[1], "R", 1) != 1)

@@ -109,6 +109,17 @@ int tick_ms(void)
     return ms_per_tick;
 }
 
+double tick_now(void)
+{
+    struct timespec now;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &now) == -1)
+        err(1, "clock_gettime");
+    return ((double)(now.tv_sec - clock_start.tv_sec) * 1e3 +
+            (double)(now.tv_nsec - clock_start.tv_nsec) / 1e6) /
+           ms_per_tick;
+}
+
 void sleep_until_tick(double tick)
 {
     struct timespec until = clock_start;

@@ -36,6 +36,9 @@ void program_start(int argc, char *argv[], const char *about);
 /* The length of a tick in milliseconds: TICK_MS, or 1000. */
 int tick_ms(void);
 
+/* The time since program_start, in ticks. */
+double tick_now(void);
+
 /* Sleeps until `tick` ticks after program_start (5.5 is allowed), on
  * CLOCK_MONOTONIC; at once if that is past. Handlers that run meanwhile do not
  * shorten the sleep. In a forked child the clock is that of the parent. Does
@@ -55,7 +58,7 @@ void stdout_lost_from_handler(void) __attribute__((noreturn));
 
 /* Has the kernel kill this child (SIGKILL) when `parent` ends: a safety net
  * for programs that are wrong on purpose and would otherwise leave a child
- * behind for ever. `parent` is getpid() from before the fork. Linux only;
+ * behind forever. `parent` is getpid() from before the fork. Linux only;
  * chapter 5 shows what is wrong with it and what to use instead. */
 void leave_with_parent(pid_t parent);
 

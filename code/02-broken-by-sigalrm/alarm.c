@@ -15,8 +15,10 @@ void catch_alarm(void (*handler)(int), int flags)
     struct sigaction sa = {.sa_handler = handler, .sa_flags = flags};
 
     sigemptyset(&sa.sa_mask);
-    if (sigaction(SIGALRM, &sa, NULL) == -1)
-        err(1, "sigaction");
+    if (sigaction(SIGALRM, &sa, NULL) == -1) {
+        warn("sigaction");
+        _exit(1); /* and not exit, since this may be a child */
+    }
 }
 
 // § An alarm every tick
@@ -25,8 +27,10 @@ void alarm_every(int us)
     struct timeval period = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
     struct itimerval timer = {.it_value = period, .it_interval = period};
 
-    if (setitimer(ITIMER_REAL, &timer, NULL) == -1)
-        err(1, "setitimer");
+    if (setitimer(ITIMER_REAL, &timer, NULL) == -1) {
+        warn("setitimer");
+        _exit(1); /* and not exit, since this may be a child */
+    }
 }
 
 // § The handler

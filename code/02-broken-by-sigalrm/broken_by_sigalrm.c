@@ -24,10 +24,14 @@ static int child(int rfd)
     alarm_every(tick_ms() * 1000);
     for (;;) {
         int got = message_recv(rfd, text);
-        if (got == -1)
-            err(1, "read");
-        if (got == 0)
-            errx(1, "end of file before END: the parent is gone");
+        if (got == -1) {
+            warn("read");
+            return 1;
+        }
+        if (got == 0) {
+            warnx("end of file before END: the parent is gone");
+            return 1;
+        }
         say("sub process recv: %s", text);
         if (strcmp(text, "END") == 0)
             return 0;

@@ -34,10 +34,10 @@ int main(int argc, char *argv[])
         err(1, "pipe");
     catch_alarm(on_alarm, SA_RESTART);
     alarm_every(tick_ms() * 1000);
-    do
+    do {
         if (read(fd[0], &byte, 1) == -1 && errno != EINTR)
             err(1, "read");
-    while (!time_is_up);
+    } while (!time_is_up);
     say("nothing came within a tick: giving up");
     return 0;
 }

@@ -1,4 +1,4 @@
-/* WRONG: a plain int as a flag; gcc -O2 reads it once and loops for ever.
+/* WRONG: a plain int as a flag; gcc -O2 reads it once and loops forever.
  *
  * usage: plain_flag [-h]
  */
@@ -24,6 +24,7 @@ int main(int argc, char *argv[])
     alarm_every(tick_ms() * 1000);
     while (!rang)
         ;
+    alarm_every(0);
     say("the flag is set");
     return 0;
 }

@@ -23,8 +23,10 @@ static int child(int rfd)
 
     catch_alarm(alarm_line, SA_RESTART);
     alarm_every(tick_ms() * 1000);
-    if (poll(&pipe_end, 1, -1) == -1)
-        err(1, "poll");
+    if (poll(&pipe_end, 1, -1) == -1) {
+        warn("poll");
+        return 1;
+    }
     return message_print_all(rfd);
 }
 

@@ -24,8 +24,10 @@ static int child(int rfd)
     catch_alarm(alarm_line, SA_RESTART);
     alarm_every(tick_ms() * 1000);
     while (poll(&pipe_end, 1, -1) == -1)
-        if (errno != EINTR)
-            err(1, "poll");
+        if (errno != EINTR) {
+            warn("poll");
+            return 1;
+        }
     return message_print_all(rfd);
 }
 

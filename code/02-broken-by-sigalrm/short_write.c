@@ -1,4 +1,4 @@
-/* WRONG: takes it that write writes all, because SA_RESTART is set.
+/* WRONG: assumes that write writes everything, because SA_RESTART is set.
  *
  * usage: short_write [-h]
  */

@@ -15,6 +15,7 @@ int main(int argc, char *argv[])
     catch_alarm(alarm_line, 0);
     alarm_every(tick_ms() * 1000);
     sleep_until_tick(3.5);
+    alarm_every(0);
     say("three alarms, and still here");
     return 0;
 }

@@ -1,4 +1,4 @@
-/* WRONG: signal() under -std=c11: the handler is gone after one delivery.
+/* WRONG: signal(), which under strict POSIX flags is good for one delivery.
  *
  * usage: signal_once [-h]
  */
@@ -19,6 +19,7 @@ int main(int argc, char *argv[])
         err(1, "signal");
     alarm_every(tick_ms() * 1000);
     sleep_until_tick(3.5);
+    alarm_every(0);
     say("three alarms, and still here");
     return 0;
 }

@@ -127,11 +127,10 @@ static int after_a_signal(int (*call)(void), long number, void (*handler)(int), 
     pid_t pid;
 
     setup_pipes(full);
-    fflush(NULL);
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0) {
         install(SIGUSR1, handler, flags);
-        alarm(60); /* if it waits for ever after all, SIGALRM kills it, and that is no errno */
+        alarm(60); /* if it waits forever after all, SIGALRM kills it, and that is no errno */
         _exit(call());
     }
     await_asleep(pid, number);
@@ -206,7 +205,7 @@ static int after_two_signals(int flags_usr1, int flags_usr2, char order[2])
     pid_t pid;
 
     setup_pipes(false);
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0) {
         install(SIGUSR1, ring, flags_usr1);
         install(SIGUSR2, ring, flags_usr2);
@@ -242,7 +241,7 @@ static void of_two_signals_the_lower_number_decides_about_eintr(void **state)
 
 static void the_default_action_of_sigalrm_kills(void **state)
 {
-    pid_t pid = fork();
+    pid_t pid = fork_in_test();
 
     (void)state;
     if (pid == 0) {
@@ -268,7 +267,7 @@ static void a_child_inherits_handlers_but_neither_timers_nor_pending_signals(voi
     sigprocmask(SIG_BLOCK, &alarm_only, &old);
     raise(SIGALRM);
     setitimer(ITIMER_REAL, &hour, NULL);
-    pid = fork();
+    pid = fork_in_test();
     if (pid == 0) {
         int wrong = 0;
         sigaction(SIGALRM, NULL, &sa);
@@ -314,6 +313,36 @@ static void strict_c_gives_the_signal_of_system_v(void **state)
 #endif
 }
 
+static int restarts(int sig)
+{
+    struct sigaction sa;
+
+    sigaction(sig, NULL, &sa);
+    return (sa.sa_flags & SA_RESTART) != 0;
+}
+
+/* This file defines _GNU_SOURCE: its signal() is that of BSD, which restarts. */
+static void siginterrupt_lasts_until_the_next_sigaction(void **state)
+{
+    struct sigaction sa = {.sa_handler = ring};
+
+    (void)state;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    signal(SIGUSR2, ring);
+    assert_int_equal(restarts(SIGUSR2), 1);
+    siginterrupt(SIGUSR2, 1);
+    assert_int_equal(restarts(SIGUSR2), 0);
+    signal(SIGUSR2, ring); /* glibc has remembered it */
+    assert_int_equal(restarts(SIGUSR2), 0);
+    siginterrupt(SIGUSR2, 0);
+    assert_int_equal(restarts(SIGUSR2), 1);
+    sigaction(SIGUSR2, &sa, NULL);
+    assert_int_equal(restarts(SIGUSR2), 0);
+#pragma GCC diagnostic pop
+    install(SIGUSR2, SIG_DFL, 0);
+}
+
 static void a_handler_runs_with_its_own_signal_blocked(void **state)
 {
     (void)state;
@@ -347,6 +376,7 @@ int main(void)
         cmocka_unit_test(the_default_action_of_sigalrm_kills),
         cmocka_unit_test(a_child_inherits_handlers_but_neither_timers_nor_pending_signals),
         cmocka_unit_test(strict_c_gives_the_signal_of_system_v),
+        cmocka_unit_test(siginterrupt_lasts_until_the_next_sigaction),
         cmocka_unit_test(a_handler_runs_with_its_own_signal_blocked),
     };
 

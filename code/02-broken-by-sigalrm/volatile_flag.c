@@ -26,6 +26,7 @@ int main(int argc, char *argv[])
     alarm_every(tick_ms() * 1000);
     while (!rang)
         ;
+    alarm_every(0);
     say("the flag is set");
     return 0;
 }

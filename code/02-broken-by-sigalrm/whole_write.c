@@ -25,7 +25,7 @@ static int write_all(int fd, const char *data, size_t size)
             return -1;
         if (n > 0)
             done += (size_t)n;
-        late_reader_go();
+        late_reader_go(); /* only for this demonstration */
     }
     return 0;
 }

@@ -281,6 +281,23 @@ int count_lines(const char *text)
     return count_of("\n", text);
 }
 
+pid_t fork_in_test(void)
+{
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == -1)
+        fail_msg("fork: %s", strerror(errno));
+    return pid;
+}
+
+void skip_if_signals_are_deferred(void)
+{
+    if (getenv("TESTKIT_DEFERS_SIGNALS") != NULL)
+        skip();
+}
+
 /* ---- what /proc says */
 
 static void read_proc(pid_t pid, const char *file, char *text, size_t size)

@@ -82,6 +82,12 @@ char state_of(pid_t pid);
 /* CPU time used so far, in nanoseconds. */
 long long cpu_time_of(pid_t pid);
 
+/* fork(2) for a test: checked, since kill(-1) after a failed one would hit every process, and with stdio flushed. */
+pid_t fork_in_test(void);
+
+/* Skips the test if TESTKIT_DEFERS_SIGNALS says that handlers do not run at once, as under ThreadSanitizer. */
+void skip_if_signals_are_deferred(void);
+
 /* The full path of a program: in `folder`, or beside the test's own file if that is NULL. In static storage. */
 const char *program_path(const char *folder, const char *name);
 
