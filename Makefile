@@ -69,16 +69,14 @@ $(test_exe): $B/%: $B/%.o $(kit:%.c=$B/%.o) $(archive)
 ##   make run-01      run the program of chapter 1 (TICK_MS=100 make run-01: ten times as fast)
 main_program_01 := 01-blocking-pipe/blocking_pipe
 main_program_02 := 02-broken-by-sigalrm/broken_by_sigalrm
-runs := $(patsubst main_program_%,run-%,$(filter main_program_%,$(.VARIABLES)))
-.PHONY: $(runs)
-$(runs): run-%: code
-	@$B/code/$(main_program_$*)
+numbers := $(patsubst main_program_%,%,$(filter main_program_%,$(.VARIABLES)))
 
 # What the Makefile in a chapter's folder forwards to: all-01, run-01, check-01.
-.PHONY: $(runs:run-%=all-%) $(runs:run-%=check-%)
-$(runs:run-%=all-%): code
-.SECONDEXPANSION:
-$(runs:run-%=check-%): check-%: $$(filter $B/code/$$*-%,$(test_exe:=.run))
+.PHONY: $(numbers:%=all-%) $(numbers:%=run-%) $(numbers:%=check-%)
+$(numbers:%=all-%): code
+$(numbers:%=run-%): run-%: code
+	@$B/code/$(main_program_$*)
+$(foreach n,$(numbers),$(eval check-$n: $(filter $B/code/$n-%,$(test_exe:=.run))))
 
 # ---------------------------------------------------------------------------------------------------- the book
 
@@ -122,6 +120,7 @@ $B/interrupted.pdf: $B/interrupted.typ $(figures) pandoc/typst.mjs
 ##   make check       test the programs, the recorded runs and the book (about two minutes)
 .PHONY: check check-code check-runs check-weave check-book
 check: check-code check-runs check-weave check-book
+	@$(LUA) pandoc/check_claims.lua $B $(chapters)
 	@cat $(test_exe:=.log) $B/check-*.log | awk '/^\[       OK/ {n++} / passed, 0 failed$$/ {n += $$(NF - 3)} \
 		END {print n " passed, 0 failed"}'
 
@@ -144,12 +143,17 @@ $(test_exe:=.run): %.run: % code
 ##   make check-runs  run every recorded session again, at short ticks, and compare
 check-runs: code
 	@for t in $(transcripts); do $B/code/b-testing-signals/record -b $B -r $$t || failed=1; done >$B/check-runs.log 2>&1; \
-	cat $B/check-runs.log; test -z "$$failed"
+	grep -v ': the same$$' $B/check-runs.log; \
+	echo "$(words $(transcripts)) recorded runs, $$(grep -c ': this run is not' $B/check-runs.log) not as recorded"; \
+	test -z "$$failed"
 
 ##   make record      record every session anew, at full ticks
 .PHONY: record
 record: code
-	@for t in $(transcripts); do $B/code/b-testing-signals/record -b $B $$t || exit 1; done
+	@for t in $(transcripts); do \
+		[ ! -t 2 ] || echo $$t >&2; \
+		$B/code/b-testing-signals/record -b $B $$t || exit 1; \
+	done
 
 ##   make weave       refresh the listings and sessions in the chapters
 .PHONY: weave
