@@ -50,25 +50,27 @@ code: $(program_exe)
 
 $(objects): $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "$(CC) $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(objects:.o=.d)
 
 # The modules of all chapters, in one archive: a program takes what it needs.
 $(archive): $(modules:%.c=$B/%.o)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(program_exe): $B/%: $B/%.o $(archive)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(archive)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(archive)
 
 # -U_FORTIFY_SOURCE: with it a wrapped read would become __read_chk, and no wrapper would see it.
 $(tests:%.c=$B/%.o): CPPFLAGS += -U_FORTIFY_SOURCE
 $(test_exe): $B/%: $B/%.o $(kit:%.c=$B/%.o) $(archive)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
 
 ##   make run-01      run the program of chapter 1 (TICK_MS=100 make run-01: ten times as fast)
 main_program_01 := 01-blocking-pipe/blocking_pipe
 main_program_02 := 02-broken-by-sigalrm/broken_by_sigalrm
+main_program_03 := 03-eintr-safe-wrapper/safe_pipe
 numbers := $(patsubst main_program_%,%,$(filter main_program_%,$(.VARIABLES)))
 
 # What the Makefile in a chapter's folder forwards to: all-01, run-01, check-01.

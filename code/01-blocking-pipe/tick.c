@@ -142,17 +142,27 @@ static int stdout_lost_status(void)
     return getpid() == main_pid ? 1 : EXIT_STDOUT_LOST;
 }
 
+/* One line, one write(2), and not stdio: a signal that comes in between would
+ * make stdio lose what it has buffered. */
 void say(const char *format, ...)
 {
+    char line[1024];
+    size_t size, done = 0;
     va_list args;
-    int printed;
 
     va_start(args, format);
-    printed = vprintf(format, args);
+    vsnprintf(line, sizeof line - 1, format, args);
     va_end(args);
-    if (printed < 0 || putchar('\n') == EOF || fflush(stdout) == EOF) {
-        warn("stdout");
-        _exit(stdout_lost_status());
+    size = strlen(line);
+    line[size++] = '\n';
+    while (done < size) {
+        ssize_t n = write(STDOUT_FILENO, line + done, size - done);
+        if (n == -1 && errno != EINTR) {
+            warn("stdout");
+            _exit(stdout_lost_status());
+        }
+        if (n > 0)
+            done += (size_t)n;
     }
 }
 

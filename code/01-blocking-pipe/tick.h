@@ -45,8 +45,8 @@ double tick_now(void);
  * NOT promise to wake on time, only never early. */
 void sleep_until_tick(double tick);
 
-/* Prints one line on stdout, formatted as by printf(3), and flushes it. If
- * that fails, says so in one line on stderr and ends the process: with status
+/* Prints one line of up to 1022 bytes on stdout, formatted as by printf(3), at
+ * once and whole, whatever signals come. If that fails, says so in one line on stderr and ends the process: with status
  * 1, or, in a forked child, with EXIT_STDOUT_LOST. Must NOT be called from a
  * signal handler. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -44,6 +44,7 @@ static const struct entry {
     {"02-broken-by-sigalrm", "volatile_flag", 0, PRINTS | SPINS},
     {"02-broken-by-sigalrm", "whole_write", 0, FORKS | PRINTS},
     {"02-broken-by-sigalrm", "write_in_handler", 0, PRINTS},
+    {"03-eintr-safe-wrapper", "safe_pipe", 0, FORKS | PRINTS},
 };
 enum { ALL = sizeof all_programs / sizeof all_programs[0] };
 
