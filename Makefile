@@ -34,7 +34,9 @@ sources  := $(wildcard code/*/*.c)
 kit      := code/b-testing-signals/testkit.c
 modules  := $(filter-out $(kit),$(filter $(sources),$(patsubst %.h,%.c,$(wildcard code/*/*.h))))
 tests    := $(wildcard code/*/test_*.c)
-programs := $(filter-out $(modules) $(kit) $(tests),$(sources))
+preloads := $(wildcard code/*/*_preload.c)
+benches  := $(wildcard code/*/bench_*.c)
+programs := $(filter-out $(modules) $(kit) $(tests) $(preloads) $(benches),$(sources))
 transcripts := $(wildcard code/*/*.transcript)
 chapters := $(wildcard chapters/*.md)
 
@@ -46,7 +48,7 @@ archive     := $B/code/modules.a
 ##   make             build every program and the pages
 .PHONY: all code
 all: code html
-code: $(program_exe)
+code: $(program_exe) $(preloads:%.c=$B/%.so)
 
 $(objects): $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -61,6 +63,10 @@ $(archive): $(modules:%.c=$B/%.o)
 
 $(program_exe): $B/%: $B/%.o $(archive)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(archive)
+
+$(preloads:%.c=$B/%.o): CFLAGS += -fPIC
+$(preloads:%.c=$B/%.so): %.so: %.o
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
 # -U_FORTIFY_SOURCE: with it a wrapped read would become __read_chk, and no wrapper would see it.
 $(tests:%.c=$B/%.o): CPPFLAGS += -U_FORTIFY_SOURCE

@@ -39,7 +39,7 @@
 -- in a snippet counts for the headers as well. Nothing unused is an error.
 --
 -- SHOWN. The chapter NAME.md answers for code/NAME/: each fragment of its .c and .h
--- files (but test_*.c) is shown once in all the files given, each transcript at
+-- files (but test_*.c and bench_*.c) is shown once in all the files given, each transcript at
 -- least once, and a program (a .c with no .h of its name) has fragments.
 
 local CC = "cc -std=c11 -D_XOPEN_SOURCE=700 -Wall -Wextra -Werror"
@@ -432,7 +432,7 @@ local function check_folder(chapter, seen)
   for entry in listed:gmatch("[^\n]+") do
     local stem, ext = entry:match("^(.+)%.(%w+)$")
     local run = name .. "/" .. (stem or "")
-    if ext == "h" or (ext == "c" and not stem:find("^test_")) then
+    if ext == "h" or (ext == "c" and not stem:find("^test_") and not stem:find("^bench_")) then
       check_source(name .. "/" .. entry, ext == "c" and not has[stem .. ".h"], seen)
     elseif ext == "transcript" and not seen.runs[run] then
       complain("code/" .. run .. ".transcript", 1, "recorded but shown nowhere")

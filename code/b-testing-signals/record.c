@@ -16,7 +16,8 @@
  * Process ids of what the shell started become <parent>, of its children <child>.
  *
  * With -r nothing is written: the session runs at ticks of TICK_MS (default 40) and must show the same lines in the
- * same order, none of them earlier than recorded. A row of equal lines matches one or more of them: timer signals
+ * same order, none of them earlier than recorded. (`# TICK_MS=100` in the file: at ticks of 100 ms, for a session that
+ * would not bear shorter ones.) A row of equal lines matches one or more of them: timer signals
  * merge when a machine is slow. Exit status: 0, 1 if the session differs or cannot be run, 2 for usage.
  *
  * Linux only: /proc, forkpty. */
@@ -53,6 +54,7 @@ struct lines {
 };
 
 static const char *file_name;
+static int replay_ms = REPLAY_TICK_MS;
 static struct lines script, session;
 
 static struct line *append(struct lines *lines, int kind, const char *text)
@@ -121,9 +123,10 @@ static void parse_line(int number, const char *text)
 {
     char *end;
 
-    if (text[0] == '#')
+    if (text[0] == '#') {
         append(&script, COMMENT, text);
-    else if (text[0] == '$') {
+        sscanf(text, "# TICK_MS=%d", &replay_ms);
+    } else if (text[0] == '$') {
         if (!parse_keys(append(&script, TYPED, text), text))
             bad_line(number, text);
     } else if (text[0] == '@') {
@@ -474,7 +477,7 @@ static int compare(void)
 static int replay_tick_ms(void)
 {
     const char *text = getenv("TICK_MS");
-    long ms = text == NULL ? REPLAY_TICK_MS : strtol(text, NULL, 10);
+    long ms = text == NULL ? replay_ms : strtol(text, NULL, 10);
 
     if (ms < 1 || ms > 60000)
         errx(2, "TICK_MS is '%s': expected a whole number from 1 to 60000", text);
@@ -498,8 +501,8 @@ int main(int argc, char *argv[])
         return 2;
     }
     file_name = argv[optind];
-    tick_ms = replay ? replay_tick_ms() : RECORD_TICK_MS;
     read_script();
+    tick_ms = replay ? replay_tick_ms() : RECORD_TICK_MS;
     run_session(build);
     if (replay)
         return compare();

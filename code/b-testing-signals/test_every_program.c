@@ -44,7 +44,11 @@ static const struct entry {
     {"02-broken-by-sigalrm", "volatile_flag", 0, PRINTS | SPINS},
     {"02-broken-by-sigalrm", "whole_write", 0, FORKS | PRINTS},
     {"02-broken-by-sigalrm", "write_in_handler", 0, PRINTS},
+    {"03-eintr-safe-wrapper", "outcomes", 0, PRINTS},
+    {"03-eintr-safe-wrapper", "resent_whole", 1, FORKS | WRONG | PRINTS},
+    {"03-eintr-safe-wrapper", "restarted_recv", 1, FORKS | WRONG | PRINTS},
     {"03-eintr-safe-wrapper", "safe_pipe", 0, FORKS | PRINTS},
+    {"03-eintr-safe-wrapper", "shout", 0, 0},
 };
 enum { ALL = sizeof all_programs / sizeof all_programs[0] };
 
