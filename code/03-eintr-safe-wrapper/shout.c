@@ -32,5 +32,8 @@ int main(int argc, char *argv[])
     }
     if (got == -1)
         err(1, "stdin");
+    conn_close(in);
+    if (conn_close(out) == -1)
+        err(1, "stdout");
     return 0;
 }
