@@ -193,6 +193,15 @@ check-sanitizers:
 	TESTKIT_RUNNER='valgrind -q --error-exitcode=99 --leak-check=full --track-fds=no' $(call other_build,$B)
 	$(MAKE) --no-print-directory B=build/musl CC=musl-gcc CFLAGS='$(CFLAGS) -Werror' code
 
+##   make assignment-03 DIR=my-frame   test your solution of chapter 3's assignment
+##   make check-assignments            the solution passes, and every wrong one fails where it should
+.PHONY: assignment-03 check-assignments
+assignment-03:
+	+@$(MAKE) --no-print-directory -C code/03-eintr-safe-wrapper/assignment $@ $(if $(DIR),DIR=$(abspath $(DIR))) \
+		$(if $(TEST),TEST=$(TEST))
+check-assignments:
+	+@$(MAKE) --no-print-directory -C code/03-eintr-safe-wrapper/assignment check
+
 ##   make repeat TEST=NN-name/test_x   run one test 100 times
 .PHONY: repeat
 repeat: $B/code/$(TEST) code

@@ -43,7 +43,6 @@ struct stream {
     int interrupt_every; /* not 0: before each call that moves something, so many fail with EINTR */
     /* ---- what happened */
     size_t taken, output_size;
-    unsigned char output[STREAM_MAX];
     const char *call; /* "read" or "write" */
     int calls, faults_met, idle_calls, interrupted;
     int last;  /* what went wrong in the last call, or 0 */

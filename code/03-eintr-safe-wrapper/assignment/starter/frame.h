@@ -54,7 +54,8 @@ int send_message(int fd, const void *buf, size_t len);
  * - EMSGSIZE: the message is longer than size. It is read to its end and
  *   thrown away, *len tells its length, and the next call gets the next
  *   message. What is in buf then is not defined.
- * - EPROTO: end of file inside a message, or a length above MESSAGE_MAX.
+ * - EPROTO: end of file inside a message, or a length above MESSAGE_MAX, after
+ *   which nothing is read.
  * - otherwise the error of the read that failed.
  * *len is set on 1 and on EMSGSIZE only. buf may be NULL if size is 0. After
  * another error than EMSGSIZE the stream is of no use any more.
