@@ -70,8 +70,10 @@ $(preloads:%.c=$B/%.so): %.so: %.o
 
 # -U_FORTIFY_SOURCE: with it a wrapped read would become __read_chk, and no wrapper would see it.
 $(tests:%.c=$B/%.o): CPPFLAGS += -U_FORTIFY_SOURCE
+# A test that defines __wrap_read is linked with --wrap=read.
 $(test_exe): $B/%: $B/%.o $(kit:%.c=$B/%.o) $(archive)
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ \
+		$$(grep -oh '__wrap_[a-z0-9_]*' $*.c | sort -u | sed 's/__wrap_/-Wl,--wrap=/') -lcmocka
 
 ##   make run-01      run the program of chapter 1 (TICK_MS=100 make run-01: ten times as fast)
 main_program_01 := 01-blocking-pipe/blocking_pipe

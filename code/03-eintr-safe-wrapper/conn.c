@@ -212,15 +212,17 @@ static void hold_sigpipe(struct sigpipe_guard *guard)
     guard->was_pending = guard->was_blocked && sigpipe_is_pending();
 }
 
-/* `perhaps` means that the write may have raised it: a write whose reader left
- * in the middle returns a short count, and raises SIGPIPE all the same. */
-static void release_sigpipe(const struct sigpipe_guard *guard, bool perhaps)
+/* `broken`: a write has failed with EPIPE, and so SIGPIPE is there.
+ * `was_short`: it may be, since a write whose reader leaves in the middle returns a short count
+ * and raises SIGPIPE all the same. */
+static void release_sigpipe(const struct sigpipe_guard *guard, bool broken,
+                            bool was_short)
 {
     sigset_t sigpipe = sigpipe_only();
     struct timespec now = {0};
     int saved = errno;
 
-    if (perhaps) {
+    if (broken || (was_short && !guard->was_pending)) {
         while (sigtimedwait(&sigpipe, NULL, &now) == -1 && errno == EINTR)
             ;
         if (guard->was_pending && !sigpipe_is_pending())
@@ -294,7 +296,8 @@ int conn_send_bytes(conn *c, const void *buf, size_t len)
         hold_sigpipe(&guard);
     sent = write_frame(c, piece, &writes);
     if (!c->is_socket)
-        release_sigpipe(&guard, sent == -1 || writes > 1);
+        release_sigpipe(&guard, sent == -1 && errno == EPIPE,
+                        writes > (sent == 0 ? 1 : 0));
     if (sent == -1) {
         c->write_error = writes > 0 ? errno : 0;
         return -1;
@@ -380,12 +383,14 @@ int conn_recv_bytes(conn *c, void *buf, size_t size, size_t *len)
         errno = saved;
     if (got != 1)
         return got;
+    if (c->length <= size) {
+        if (c->length > 0 && read_part(c, buf, c->length) < c->length)
+            return torn(c);
+        c->has_length = false;
+    }
     *len = c->length;
-    if (c->length > size)
-        return fail(EMSGSIZE); /* the length is kept, the message waits */
-    if (c->length > 0 && read_part(c, buf, c->length) < c->length)
-        return torn(c);
-    c->has_length = false;
+    if (c->has_length)
+        return fail(EMSGSIZE); /* it is kept: the message waits */
     errno = saved;
     return 1;
 }

@@ -53,8 +53,8 @@ int conn_adopt(conn **c, int fd, bool readable, bool writable);
  * or is interrupted.
  *
  * Returns 0, or -1 with errno: EBADF if c does not send, EPIPE if nobody can
- * receive any more, EMSGSIZE for more than SSIZE_MAX bytes, or what write(2)
- * says. If it fails after the first byte, the direction is dead: each later
+ * receive any more, EMSGSIZE if message and length are more than SSIZE_MAX
+ * bytes, or what write(2) says. If it fails after the first byte, the direction is dead: each later
  * send fails at once, with the same error.
  * Does NOT mean that the message was received. */
 int conn_send_bytes(conn *c, const void *buf, size_t len);
@@ -83,7 +83,7 @@ int conn_send(conn *c, const char *text);
  *
  * Returns as conn_recv_bytes; on 0 and -1 text is the empty string. EMSGSIZE
  * if text and terminator do not fit (conn_recv_bytes(c, NULL, 0, &len) tells
- * the length), EBADMSG if there is a zero byte in the message, which is lost
+ * the length then), EBADMSG if there is a zero byte in the message, which is lost
  * then, and the next call goes on behind it; EINVAL if size is 0. */
 int conn_recv(conn *c, char *text, size_t size);
 

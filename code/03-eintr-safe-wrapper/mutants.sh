@@ -46,7 +46,7 @@ run() { # TEST DIR SECONDS: true if every test in it passed; the log is DIR/TEST
 killer() { # LOG: the first test that failed, or the last that began and never ended
 	failed=$(sed -n 's/^\[  FAILED  \] \([A-Za-z_][A-Za-z0-9_]*\)$/\1/p' "$1" | head -n 1)
 	begun=$(sed -n 's/^\[ RUN      \] //p' "$1" | tail -n 1)
-	if [ "$failed" ]; then echo "$failed"; else echo "${begun:-what comes first} (it never ended)"; fi
+	if [ "$failed" ]; then echo "$failed"; elif grep -q LeakSanitizer "$1"; then echo LeakSanitizer; else echo "${begun:-what comes first} (it never ended)"; fi
 }
 
 mutate() { # NAME DIR: the library into DIR, with the mutation. False, with a line on stdout, if it is none
@@ -73,12 +73,13 @@ in_order() { # TEST: the test programs, first the one that has this test in it, 
 
 one() { # NAME: writes BUILD/NAME.result, and prints it
 	dir=$BUILD/$1 expected=$(field 3 "$1") killed='' verdict=FAILED
+	case $expected in leak:*) CFLAGS="$CFLAGS -fsanitize=address" ;; esac
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	if ! problem=$(mutate "$1" "$dir"); then
 		line="$1: ERROR, $problem"
 	else
-		for t in $(in_order "${expected:-none}"); do
+		for t in $(in_order "${expected#leak: }"); do
 			link "$t" "$dir"
 			if ! run "$t" "$dir" "$(cat "$BUILD/$t.limit")"; then
 				killed=$(killer "$dir/$t.log")

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -182,6 +183,7 @@ static pid_t start_child(void (*body)(const struct line *line), const struct lin
 
     if (pid != 0)
         return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* if the test fails, and leaves it behind */
     alarm(60);
     errno = MARK;
     body(line);
@@ -335,19 +337,29 @@ static int open_descriptors(void)
     return n;
 }
 
+/* valgrind lets socketpair succeed without a descriptor left, and closes what it has made. */
+static bool socketpair_lies(void)
+{
+    int fd[2];
+
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0 && fcntl(fd[0], F_GETFD) == -1;
+}
+
 /* With no descriptor left, with one, and with none to close afterwards that was not there before. */
 static void child_out_of_descriptors(const struct line *line)
 {
     conn *const untouched = line->c;
     conn *a = untouched, *b = untouched;
     int before, lowest = fcntl(0, F_DUPFD_CLOEXEC, 0);
+    struct rlimit limit;
 
+    require(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     require(lowest != -1 && close(lowest) == 0);
     before = open_descriptors();
-    for (rlim_t limit = (rlim_t)lowest; limit < (rlim_t)lowest + 2; limit++)
+    for (limit.rlim_cur = (rlim_t)lowest; limit.rlim_cur < (rlim_t)lowest + 2; limit.rlim_cur++)
         for (int duplex = 0; duplex < 2; duplex++) {
-            require(setrlimit(RLIMIT_NOFILE, &(struct rlimit){limit, 256}) == 0);
-            require(conn_pair(&a, &b, duplex) == -1 && errno == EMFILE);
+            require(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+            require(conn_pair(&a, &b, duplex) == -1 && (errno == EMFILE || socketpair_lies()));
             require(a == untouched && b == untouched);
             require(open_descriptors() == before);
         }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,7 @@ static pid_t start_child(void (*body)(int fd[2]), int fd[2])
     pid = fork_in_test();
     if (pid != 0)
         return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* if the test fails, and leaves it behind */
     alarm(60);
     times_handled = 0;
     sigaction(SIGUSR1, &(struct sigaction){.sa_handler = on_signal}, NULL);

@@ -46,6 +46,7 @@ struct counts {
 struct report {
     char wrong[160]; /* empty: all is well */
     long alarms, messages;
+    long rests; /* calls of poll that wait for a part of the timeout, the rest of it */
     struct counts counts[CALLS];
 };
 
@@ -124,7 +125,7 @@ static long long now_ns(void)
 }
 
 static long long poll_until_ns; /* not 0: what calls poll has to be finished then */
-static int late_waits;
+static int late_waits, first_timeout;
 
 static void finish_worker(void);
 
@@ -132,6 +133,9 @@ static void finish_worker(void);
  * starts again with every signal, and might never end. */
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
+    if (timeout_ms > first_timeout)
+        first_timeout = timeout_ms;
+    mine.rests += timeout_ms > 0 && timeout_ms < first_timeout;
     if (poll_until_ns != 0 && timeout_ms > 0 && now_ns() > poll_until_ns && ++late_waits == 2) {
         snprintf(mine.wrong, sizeof mine.wrong, "it goes on waiting after its deadline, for %d ms", timeout_ms);
         finish_worker();
@@ -222,6 +226,7 @@ static struct worker start(void (*body)(const struct job *), const struct job *j
     w.pid = fork_in_test();
     if (w.pid == 0) {
         mine = (struct report){.alarms = 0};
+        first_timeout = 0;
         report_fd = fd[1];
         begin_storm(job);
         body(job);
@@ -445,6 +450,8 @@ static void poll_is_never_early_and_comes_back(void **state)
     finish(w, 2, r);
     for (int i = 0; i < 2; i++) {
         assert_true(r[i].counts[POLL].interrupted > 0);
+        if (r[i].rests == 0)
+            fail_msg("after an alarm it always waits for the full timeout again");
         print_message("conn_poll(300), SIGALRM every %d us, %s: %ld times interrupted\n", job.period_us,
                       i == 0 ? "no flag" : "SA_RESTART", r[i].counts[POLL].interrupted);
     }
