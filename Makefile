@@ -35,6 +35,7 @@ kit      := code/b-testing-signals/testkit.c
 modules  := $(filter-out $(kit),$(filter $(sources),$(patsubst %.h,%.c,$(wildcard code/*/*.h))))
 tests    := $(wildcard code/*/test_*.c)
 preloads := $(wildcard code/*/*_preload.c)
+wrapper  := code/03-eintr-safe-wrapper
 benches  := $(wildcard code/*/bench_*.c)
 programs := $(filter-out $(modules) $(kit) $(tests) $(preloads) $(benches),$(sources))
 transcripts := $(wildcard code/*/*.transcript)
@@ -129,7 +130,7 @@ $B/interrupted.pdf: $B/interrupted.typ $(figures) pandoc/typst.mjs
 
 ##   make check       test the programs, the recorded runs and the book (about two minutes)
 .PHONY: check check-code check-runs check-weave check-book
-check: check-code check-runs check-weave check-book
+check: check-code check-runs check-weave check-book check-peers
 	@$(LUA) pandoc/check_claims.lua $B $(chapters)
 	@cat $(test_exe:=.log) $B/check-*.log | awk '/^\[       OK/ {n++} / passed, 0 failed$$/ {n += $$(NF - 3)} \
 		END {print n " passed, 0 failed"}'
@@ -151,7 +152,7 @@ $(test_exe:=.run): %.run: % code
 
 
 ##   make check-runs  run every recorded session again, at short ticks, and compare
-check-runs: code
+check-runs: code $(test_exe)
 	@for t in $(transcripts); do $B/code/b-testing-signals/record -b $B -r $$t || failed=1; done >$B/check-runs.log 2>&1; \
 	grep -v ': the same$$' $B/check-runs.log; \
 	echo "$(words $(transcripts)) recorded runs, $$(grep -c ': this run is not' $B/check-runs.log) not as recorded"; \
@@ -192,7 +193,10 @@ check-sanitizers:
 	ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	$(call other_build,build/asan) CFLAGS='$(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -Werror'
 	TESTKIT_DEFERS_SIGNALS=1 TSAN_OPTIONS=exitcode=66 $(call other_build,build/tsan) CFLAGS='$(CFLAGS) -fsanitize=thread'
-	TESTKIT_RUNNER='valgrind -q --error-exitcode=99 --leak-check=full --track-fds=no' $(call other_build,$B)
+	STORM_US=5000 STORM_LARGEST=1048576 TESTKIT_RUNNER='valgrind -q --error-exitcode=99 --leak-check=full --track-fds=no' $(call other_build,$B)
+	for t in test_safe_io test_conn test_conn_faults test_fault_matrix; do \
+		valgrind -q --error-exitcode=99 $B/$(wrapper)/$$t >$B/valgrind.log 2>&1 || { cat $B/valgrind.log; exit 1; }; \
+	done
 	$(MAKE) --no-print-directory B=build/musl CC=musl-gcc CFLAGS='$(CFLAGS) -Werror' code
 
 ##   make assignment-03 DIR=my-frame   test your solution of chapter 3's assignment
@@ -203,6 +207,38 @@ assignment-03:
 		$(if $(TEST),TEST=$(TEST))
 check-assignments:
 	+@$(MAKE) --no-print-directory -C code/03-eintr-safe-wrapper/assignment check
+
+##   make check-static  what compilers and linters see without running anything; the headers in C++
+.PHONY: check-static
+linted := $(filter-out $(tests) $(benches) code/b-%,$(sources))
+check-static:
+	@for f in $(wildcard $(wrapper)/*_io.c $(wrapper)/conn.c); do \
+		gcc -std=c11 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra -fanalyzer -Werror -c -o /dev/null $$f || exit 1; \
+	done
+	@for order in conn.h,safe_io.h safe_io.h,conn.h; do \
+		echo $$order | tr , '\n' | sed 's/.*/#include "&"/' | \
+			clang++ -std=c++11 -pedantic-errors -Wall -Werror -I $(wrapper) -fsyntax-only -x c++ - || exit 1; \
+	done
+	@cppcheck --quiet --std=c11 --enable=warning,portability,performance --error-exitcode=1 -D_XOPEN_SOURCE=700 $(linted)
+	@clang-tidy --quiet $(linted) -- -std=c11 $(CPPFLAGS) 2>$B/check-static.log || { cat $B/check-static.log; exit 1; }
+	@echo "check-static: gcc -fanalyzer, cppcheck and clang-tidy have nothing to say on $(words $(linted)) files"
+
+##   make check-peers   CPython's own tests of its connections, against ours
+##   make mutants       break chapter 3's library in 178 ways: does a test notice each? (ten minutes)
+##   make bench-conn    what chapter 3's library costs, beside the bare calls and Python
+.PHONY: check-peers mutants bench-conn
+$B/$(wrapper)/libconn.so: $(wrapper)/safe_io.c $(wrapper)/conn.c $(wrapper)/safe_io.h $(wrapper)/conn.h
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -shared -fPIC -o $@ $(filter %.c,$^)
+check-peers: $B/$(wrapper)/libconn.so
+	@timeout 600 python3 $(wrapper)/cpython_tests.py $< >$B/check-peers.log 2>&1 || { cat $B/check-peers.log; exit 1; }
+	@tail -n 1 $B/check-peers.log
+mutants:
+	@BUILD=$(abspath $B)/mutants $(wrapper)/mutants.sh
+$(benches:%.c=$B/%): $B/%: $B/%.o $(archive)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(archive)
+bench-conn: $B/$(wrapper)/bench_conn
+	@$< -p $(wrapper)/bench_python.py
 
 ##   make repeat TEST=NN-name/test_x   run one test 100 times
 .PHONY: repeat

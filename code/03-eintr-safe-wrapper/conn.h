@@ -54,8 +54,8 @@ int conn_adopt(conn **c, int fd, bool readable, bool writable);
  *
  * Returns 0, or -1 with errno: EBADF if c does not send, EPIPE if nobody can
  * receive any more, EMSGSIZE if message and length are more than SSIZE_MAX
- * bytes, or what write(2) says. If it fails after the first byte, the direction is dead: each later
- * send fails at once, with the same error.
+ * bytes, or what write(2) says. If it fails after the first byte, the
+ * direction is dead: each later send fails at once, with the same error.
  * Does NOT mean that the message was received. */
 int conn_send_bytes(conn *c, const void *buf, size_t len);
 

@@ -189,24 +189,31 @@ def lines_of(pipe):
     print(f"cpython_tests: nothing for {PATIENCE_S} s, killed", file=sys.stderr)
 
 
+def kill_group(pid):
+    """Kills the process of the tests, and what they have left behind."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    os.waitpid(pid, 0)
+
+
 def count_tests(pid, pipe):
     """Returns the tests passed, failed and skipped."""
     results = {"ok": set(), "fail": set(), "skip": set()}
     running, over = None, False
-    for line in lines_of(pipe):
-        what, _, test = line.partition(" ")
-        if what == "begin":
-            running = test
-        elif what == "over":
-            over = True
-        else:
-            print(f"{what:4} {test}", flush=True)
-            results[what].add(test)
     try:
-        os.killpg(pid, signal.SIGKILL)  # with what the tests have left behind
-    except ProcessLookupError:
-        pass
-    os.waitpid(pid, 0)
+        for line in lines_of(pipe):
+            what, _, test = line.partition(" ")
+            if what == "begin":
+                running = test
+            elif what == "over":
+                over = True
+            else:
+                print(f"{what:4} {test}", flush=True)
+                results[what].add(test)
+    finally:
+        kill_group(pid)
     if not over:
         print(f"fail {running}: it did not come to an end", flush=True)
         results["fail"].add(running)
@@ -225,6 +232,7 @@ def main():
             os.close(ours)
             run_tests(sys.argv[2:], theirs, folder)
         os.close(theirs)
+        signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(1))  # timeout(1), for one
         passed, failed, skipped = count_tests(pid, ours)
     counts = library.counts()
     print(f"CPython {sys.version.split()[0]}: {passed + failed} tests ran, {skipped} skipped; {sum(counts.values())} "

@@ -26,6 +26,15 @@ static void count_alarm(int sig)
     alarm_line(sig);
 }
 
+static void ignore_alarm(void)
+{
+    struct sigaction sa = {.sa_handler = SIG_IGN};
+
+    sigemptyset(&sa.sa_mask);
+    if (sigaction(SIGALRM, &sa, NULL) == -1)
+        warn("sigaction");
+}
+
 // § The child, safe
 static int child(conn *c)
 {
@@ -40,6 +49,7 @@ static int child(conn *c)
             break;
     }
     alarm_every(0);
+    ignore_alarm(); /* from outside, some may still come */
     if (got == -1)
         warn("conn_recv");
     if (got == 0)
@@ -66,15 +76,6 @@ static int parent(conn *c, pid_t pid)
 }
 
 // § A pipe of connections
-static void ignore_alarm(void)
-{
-    struct sigaction sa = {.sa_handler = SIG_IGN};
-
-    sigemptyset(&sa.sa_mask);
-    if (sigaction(SIGALRM, &sa, NULL) == -1)
-        err(1, "sigaction");
-}
-
 int main(int argc, char *argv[])
 {
     conn *reader, *writer;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -225,6 +226,7 @@ static struct worker start(void (*body)(const struct job *), const struct job *j
     assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
     w.pid = fork_in_test();
     if (w.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* it may wait for what only a test that has failed would send */
         mine = (struct report){.alarms = 0};
         first_timeout = 0;
         report_fd = fd[1];
