@@ -225,7 +225,7 @@ check-static:
 
 ##   make check-peers   CPython's own tests of its connections, against ours
 ##   make mutants       break chapter 3's library in 178 ways: does a test notice each? (ten minutes)
-##   make bench-conn    what chapter 3's library costs, beside the bare calls and Python
+##   make bench-conn    what chapter 3's library costs, beside the bare calls and Python; writes its tables
 .PHONY: check-peers mutants bench-conn
 $B/$(wrapper)/libconn.so: $(wrapper)/safe_io.c $(wrapper)/conn.c $(wrapper)/safe_io.h $(wrapper)/conn.h
 	@mkdir -p $(@D)
@@ -238,7 +238,11 @@ mutants:
 $(benches:%.c=$B/%): $B/%: $B/%.o $(archive)
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(archive)
 bench-conn: $B/$(wrapper)/bench_conn
-	@$< -p $(wrapper)/bench_python.py
+	@$< -t -p $(wrapper)/bench_python.py >$B/bench_conn.md; cat $B/bench_conn.md
+	@awk -v table=$B/bench_conn.md '/^<!-- bench-conn -->/ {print; print ""; \
+		while ((getline line < table) > 0 && line !~ /system calls/) print line; skip = 1} \
+		/^<!-- end of bench-conn -->/ {skip = 0} !skip' chapters/03-eintr-safe-wrapper.md >$B/chapter.md && \
+		awk '!/^<!-- bench-conn -->/ || !seen++' $B/chapter.md >chapters/03-eintr-safe-wrapper.md
 
 ##   make repeat TEST=NN-name/test_x   run one test 100 times
 .PHONY: repeat

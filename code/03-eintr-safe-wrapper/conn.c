@@ -1,6 +1,6 @@
 /* conn.c - see conn.h. */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* pipe2; the rest is POSIX */
+#define _GNU_SOURCE /* pipe2, O_PATH */
 #endif
 #include "conn.h"
 
@@ -213,8 +213,8 @@ static void hold_sigpipe(struct sigpipe_guard *guard)
 }
 
 /* `broken`: a write has failed with EPIPE, and so SIGPIPE is there.
- * `was_short`: it may be, since a write whose reader leaves in the middle returns a short count
- * and raises SIGPIPE all the same. */
+ * `was_short`: it may be there, since a write whose reader leaves in the middle
+ * returns a short count, and raises SIGPIPE all the same. */
 static void release_sigpipe(const struct sigpipe_guard *guard, bool broken,
                             bool was_short)
 {
@@ -297,7 +297,7 @@ int conn_send_bytes(conn *c, const void *buf, size_t len)
     sent = write_frame(c, piece, &writes);
     if (!c->is_socket)
         release_sigpipe(&guard, sent == -1 && errno == EPIPE,
-                        writes > (sent == 0 ? 1 : 0));
+                        sent == 0 ? writes > 1 : writes > 0);
     if (sent == -1) {
         c->write_error = writes > 0 ? errno : 0;
         return -1;

@@ -8,7 +8,7 @@
  *     conn_close(...);
  *
  * A message is a run of bytes of any length, 0 included. On the wire it is
- * that of send_bytes of Python's multiprocessing.Connection: a length of 4
+ * that of send_bytes of Python's multiprocessing.connection.Connection: a length of 4
  * bytes, signed, big-endian, and then the bytes; from 2 GiB on, -1 and a
  * length of 8 bytes.
  *
@@ -49,8 +49,8 @@ int conn_pair(conn **a, conn **b, bool duplex);
  * O_NONBLOCK is left as it is. */
 int conn_adopt(conn **c, int fd, bool readable, bool writable);
 
-/* Sends len bytes as one message; with one system call, unless it has to wait
- * or is interrupted.
+/* Sends len bytes as one message; with one write, unless it has to wait or is
+ * interrupted.
  *
  * Returns 0, or -1 with errno: EBADF if c does not send, EPIPE if nobody can
  * receive any more, EMSGSIZE if message and length are more than SSIZE_MAX
@@ -69,6 +69,7 @@ int conn_send_bytes(conn *c, const void *buf, size_t len);
  * - EPROTO: the other side does not speak this protocol, or left in the middle
  *   of a message. The direction is dead: each later call fails the same way.
  * - ECONNRESET, once: the other side left without reading what we had sent.
+ *   The next call says 0, and that does not mean that all has arrived.
  * - EBADF if c does not receive, or what read(2) says; if that happens in the
  *   middle of a message, the direction is dead.
  * *len is set on 1 and on EMSGSIZE only. buf may be NULL if size is 0. */

@@ -22,7 +22,7 @@ static ssize_t recv_once(int rfd, char *text, size_t size)
     ssize_t n = read(rfd, head, 4);
 
     if (n != 4)
-        return n;
+        return n == -1 ? -1 : 0;
     length = head[0] * 0x1000000U + head[1] * 0x10000U + head[2] * 0x100U +
              head[3];
     say("sub process: a message of %u bytes", length);

@@ -1,4 +1,4 @@
-/* safe_io.c - see safe_io.h. POSIX only. */
+/* safe_io.c - see safe_io.h. POSIX, except that safe_close relies on Linux. */
 #include "safe_io.h"
 
 #include <errno.h>
