@@ -685,6 +685,7 @@ static void machine(void)
 
     if (uname(&u) == -1 || getloadavg(load, 1) == -1)
         return;
+    u.release[strcspn(u.release, "-")] = '\0'; /* without the name that its builder gave it */
     printf(as_tables ? "%ld processors, %s %s, load %.1f when it began.\n\n" : "%ld processors, %s %s, load %.1f\n\n",
            sysconf(_SC_NPROCESSORS_ONLN), u.sysname, u.release, load[0]);
 }
