@@ -188,8 +188,10 @@ void stdout_lost_from_handler(void)
 
 void leave_with_parent(pid_t parent)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
-        err(1, "prctl");
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) {
+        warn("prctl");
+        _exit(1); /* and not exit, since this is a child */
+    }
     if (getppid() != parent) /* it ended before prctl could take effect */
         _exit(1);
 }

@@ -95,7 +95,8 @@ static int programs_in(const char *folder)
 
     assert_non_null(dir);
     while ((e = readdir(dir)) != NULL) {
-        if (strchr(e->d_name, '.') != NULL || strncmp(e->d_name, "test_", 5) == 0)
+        if (strchr(e->d_name, '.') != NULL || strncmp(e->d_name, "test_", 5) == 0 ||
+            strncmp(e->d_name, "bench_", 6) == 0)
             continue;
         if (stat(program_path(folder, e->d_name), &st) == -1 || !S_ISREG(st.st_mode) || (st.st_mode & S_IXUSR) == 0)
             continue;
