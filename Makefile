@@ -80,6 +80,8 @@ $(test_exe): $B/%: $B/%.o $(kit:%.c=$B/%.o) $(archive)
 main_program_01 := 01-blocking-pipe/blocking_pipe
 main_program_02 := 02-broken-by-sigalrm/broken_by_sigalrm
 main_program_03 := 03-eintr-safe-wrapper/safe_pipe
+main_program_04 := 04-thread-timer/thread_timer
+main_program_05 := 05-graceful-sigint/graceful_sigint
 numbers := $(patsubst main_program_%,%,$(filter main_program_%,$(.VARIABLES)))
 
 # What the Makefile in a chapter's folder forwards to: all-01, run-01, check-01.

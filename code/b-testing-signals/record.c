@@ -20,6 +20,10 @@
  * would not bear shorter ones.) A row of equal lines matches one or more of them: timer signals
  * merge when a machine is slow. Exit status: 0, 1 if the session differs or cannot be run, 2 for usage.
  *
+ * Two more comments have a meaning. `# NUMBERS=vary`: a measurement; -r takes any number for any other, but wants the
+ * same words around them. `# NEEDS=python2.7`: a session for machines that have this command; on others it is neither
+ * run nor recorded.
+ *
  * Linux only: /proc, forkpty. */
 #define _GNU_SOURCE /* forkpty, asprintf */
 #include <ctype.h>
@@ -55,6 +59,8 @@ struct lines {
 
 static const char *file_name;
 static int replay_ms = REPLAY_TICK_MS;
+static bool numbers_vary;
+static char needs[64]; /* a command, or empty */
 static struct lines script, session;
 
 static struct line *append(struct lines *lines, int kind, const char *text)
@@ -126,6 +132,8 @@ static void parse_line(int number, const char *text)
     if (text[0] == '#') {
         append(&script, COMMENT, text);
         sscanf(text, "# TICK_MS=%d", &replay_ms);
+        sscanf(text, "# NEEDS=%63s", needs);
+        numbers_vary = numbers_vary || strcmp(text, "# NUMBERS=vary") == 0;
     } else if (text[0] == '$') {
         if (!parse_keys(append(&script, TYPED, text), text))
             bad_line(number, text);
@@ -429,6 +437,20 @@ static void write_transcript(void)
     free(temporary);
 }
 
+/* Makes each number one '#', and each row of blanks one blank, so that columns of other numbers are the same text. */
+static void hide_numbers(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from != '\0';) {
+        size_t digits = isdigit((unsigned char)*from) ? strspn(from, "0123456789.,") : 0;
+        if (digits > 0 || *from != ' ' || to == text || to[-1] != ' ')
+            *to++ = digits > 0 ? '#' : *from;
+        from += digits > 0 ? digits : 1;
+    }
+    *to = '\0';
+}
+
 /* Leaves out comments, and of a row of equal lines all but the first. */
 static void condense(struct lines *lines)
 {
@@ -438,6 +460,8 @@ static void condense(struct lines *lines)
         struct line *line = &lines->at[i];
         if (line->kind == COMMENT)
             continue;
+        if (line->kind == SHOWN && numbers_vary)
+            hide_numbers(line->text);
         if (line->kind == SHOWN && n > 0 && lines->at[n - 1].kind == SHOWN && strcmp(lines->at[n - 1].text, line->text) == 0)
             continue;
         lines->at[n++] = *line;
@@ -474,6 +498,21 @@ static int compare(void)
     return 1;
 }
 
+static bool on_path(const char *command)
+{
+    char *path = getenv("PATH") == NULL ? NULL : strdup(getenv("PATH")), *file;
+    bool found = false;
+
+    for (char *folder = path == NULL ? NULL : strtok(path, ":"); folder != NULL && !found; folder = strtok(NULL, ":")) {
+        if (asprintf(&file, "%s/%s", folder, command) == -1)
+            err(1, "asprintf");
+        found = access(file, X_OK) == 0;
+        free(file);
+    }
+    free(path);
+    return found;
+}
+
 static int replay_tick_ms(void)
 {
     const char *text = getenv("TICK_MS");
@@ -502,6 +541,10 @@ int main(int argc, char *argv[])
     }
     file_name = argv[optind];
     read_script();
+    if (needs[0] != '\0' && !on_path(needs)) {
+        printf("%s: not run, for want of %s\n", file_name, needs);
+        return 0;
+    }
     tick_ms = replay ? replay_tick_ms() : RECORD_TICK_MS;
     run_session(build);
     if (replay)
