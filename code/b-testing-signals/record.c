@@ -498,19 +498,17 @@ static int compare(void)
     return 1;
 }
 
-static bool on_path(const char *command)
+/* A name on PATH is not enough: it may be a stand-in that runs nothing. */
+static bool is_there(const char *command)
 {
-    char *path = getenv("PATH") == NULL ? NULL : strdup(getenv("PATH")), *file;
-    bool found = false;
+    char *line;
+    int status;
 
-    for (char *folder = path == NULL ? NULL : strtok(path, ":"); folder != NULL && !found; folder = strtok(NULL, ":")) {
-        if (asprintf(&file, "%s/%s", folder, command) == -1)
-            err(1, "asprintf");
-        found = access(file, X_OK) == 0;
-        free(file);
-    }
-    free(path);
-    return found;
+    if (asprintf(&line, "'%s' --version >/dev/null 2>&1", command) == -1)
+        err(1, "asprintf");
+    status = system(line);
+    free(line);
+    return status == 0;
 }
 
 static int replay_tick_ms(void)
@@ -541,7 +539,7 @@ int main(int argc, char *argv[])
     }
     file_name = argv[optind];
     read_script();
-    if (needs[0] != '\0' && !on_path(needs)) {
+    if (needs[0] != '\0' && !is_there(needs)) {
         printf("%s: not run, for want of %s\n", file_name, needs);
         return 0;
     }

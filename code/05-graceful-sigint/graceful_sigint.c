@@ -1,0 +1,162 @@
+/* graceful_sigint - a parent that finishes its round, and a child that leaves
+ * its wait, at one Ctrl-C; a second one ends both at once.
+ *
+ * usage: graceful_sigint [-h]
+ */
+#define _GNU_SOURCE /* ppoll */
+#include <err.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../01-blocking-pipe/child.h"
+#include "../01-blocking-pipe/tick.h"
+#include "../03-eintr-safe-wrapper/safe_io.h"
+#include "termination.h"
+
+static const char about[] = "Works in rounds of ten ticks until Ctrl-C, beside "
+                            "a child that waits as a server does.";
+
+static sigset_t before; /* the mask, before the signals were blocked */
+
+// § The child waits for whatever comes first
+enum { PARENT_LEAVES = 0, PARENT_GONE = -1 }; /* or the number of a signal */
+
+static int wait_for_the_end(int lifeline)
+{
+    struct pollfd fd = {.fd = lifeline, .events = POLLIN};
+    unsigned char told;
+
+    while (termination_signal() == 0) {
+        if (ppoll(&fd, 1, NULL, &before) == 1)
+            return safe_read(lifeline, &told, 1) == 1 ? told : PARENT_GONE;
+        if (errno != EINTR) {
+            warn("ppoll");
+            _exit(1);
+        }
+    }
+    return termination_signal();
+}
+
+// § The child cleans up
+static int child(int lifeline)
+{
+    int why;
+
+    termination_catch();
+    why = wait_for_the_end(lifeline);
+    termination_unblock(&before);
+    /* a server would close its sockets here */
+    if (why == PARENT_LEAVES)
+        return 0;
+    if (why == PARENT_GONE) {
+        warnx("end of file: the parent is gone");
+        return 1;
+    }
+    say("\nsub process: %s, cleaned up", termination_name(why));
+    die_of(why);
+}
+
+// § The last word to the child
+static int lifeline_end; /* the end of it that the parent has */
+
+static void tell(int why)
+{
+    unsigned char byte = (unsigned char)why;
+
+    if (lifeline_end == -1)
+        return; /* it has been told */
+    if (safe_write(lifeline_end, &byte, 1) == -1 && errno != EPIPE)
+        warn("lifeline");
+    safe_close(lifeline_end);
+    lifeline_end = -1;
+}
+
+// § What the parent shows
+static bool stdout_lost;
+
+static void show(const char *text)
+{
+    if (stdout_lost || full_write(STDOUT_FILENO, text, strlen(text)) > 0)
+        return;
+    warn("stdout");
+    stdout_lost = true; /* and the work goes on, unseen */
+}
+
+// § The next tick
+/* A tick that comes late is made up for; those of a long stop (Ctrl-Z, fg) are
+ * not, or their dots would come in a burst. */
+static void await_next_tick(void)
+{
+    static double next;
+    double now = tick_now();
+
+    next++;
+    if (now > next + 2)
+        next = (double)(long)now + 1;
+    sleep_until_tick(next);
+}
+
+// § A round, never cut
+static void work_one_round(void)
+{
+    for (int dots = 0; dots < 10; dots++) {
+        await_next_tick();
+        show(".");
+        if (termination_signal() != 0)
+            tell(termination_signal());
+    }
+    show("\n");
+}
+
+// § Is the child still there?
+static bool child_has_ended(pid_t pid)
+{
+    siginfo_t info = {0};
+
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == -1)
+        err(1, "waitid");
+    return info.si_pid == pid;
+}
+
+// § The parent joins the child
+static int join(pid_t pid, int rounds)
+{
+    int why = termination_signal(), status;
+    char ending[64];
+
+    tell(why == 0 ? PARENT_LEAVES : why);
+    if (safe_waitpid(pid, &status, 0) == -1)
+        err(1, "waitpid");
+    child_ending(status, ending, sizeof ending);
+    if (why == 0 && !stdout_lost)
+        warnx("the child %s", ending);
+    if (why == 0)
+        return 1;
+    if (!stdout_lost)
+        say("parent: %s, rounds finished: %d; the child %s",
+            termination_name(why), rounds, ending);
+    die_of(why);
+}
+
+// § Block, fork, get ready, unblock
+int main(int argc, char *argv[])
+{
+    int rounds = 0;
+    pid_t pid;
+
+    program_start(argc, argv, about);
+    termination_block(&before);
+    pid = child_start(child, &lifeline_end);
+    termination_catch();
+    termination_unblock(&before);
+    while (termination_signal() == 0 && !stdout_lost && !child_has_ended(pid)) {
+        work_one_round();
+        rounds++;
+    }
+    return join(pid, rounds);
+}

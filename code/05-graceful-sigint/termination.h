@@ -1,0 +1,69 @@
+/* termination.h - SIGINT, SIGTERM and SIGHUP, the termination signals: the
+ * first asks, the second insists. For programs that clean up before they go.
+ *
+ * usage:
+ *
+ *     sigset_t before;
+ *     termination_block(&before);
+ *     ... fork; in the parent and in the child: ...
+ *     termination_catch();
+ *     termination_unblock(&before);          one that works: look at times
+ *     while (termination_signal() == 0)
+ *         work_a_little();
+ *
+ *     while (termination_signal() == 0)      one that waits: keep them blocked
+ *         ppoll(fds, n, NULL, &before);      but for the wait, unblock then
+ *     termination_unblock(&before);
+ *     ... clean up ...
+ *     die_of(termination_signal());
+ *
+ * For programs with one thread. SIGQUIT is left alone: it ends the process at
+ * once, with a core dump. */
+#ifndef TERMINATION_H
+#define TERMINATION_H
+
+#include <signal.h>
+
+/* Blocks the termination signals: from now on they wait. *before is the mask
+ * as it was, for ppoll(2), sigsuspend(2) and termination_unblock. Called
+ * before fork(2), it leaves neither process a moment without protection. A
+ * failure is said on stderr and ends the process with status 1.
+ * Does NOT hand a signal that is pending on to a child: fork(2) starts it with
+ * none. */
+void termination_block(sigset_t *before);
+
+/* Restores the mask. A signal that has waited is delivered before this
+ * returns. */
+void termination_unblock(const sigset_t *before);
+
+/* Catches those of the termination signals that are not ignored at the moment:
+ * nohup(1), or a script that starts the program with &, wished the others so.
+ * The first signal sets what termination_signal() returns, and interrupts what
+ * can be interrupted: without SA_RESTART. A second one, of any of the three
+ * kinds except SIGHUP, kills the process at once, from inside the handler. A
+ * failure is said on stderr and ends the process with status 1.
+ *
+ * Does NOT tell somebody who presses Ctrl-C twice from one Ctrl-C that reaches
+ * the process twice, from the terminal and from a parent that passes it on:
+ * pass it on in another way. SIGHUP never insists, since one hang-up may send
+ * it several times: the kernel does, and the shell.
+ * Does NOT count: two SIGINT that come while it is blocked are one. */
+void termination_catch(void);
+
+/* The number of the first termination signal that this process has caught, 0
+ * if there was none. A child of fork(2) has a copy, as of any variable.
+ * Does NOT say whether one is pending, and must NOT be tested with the signals
+ * unblocked before a wait that may last: the signal may come in between. */
+int termination_signal(void);
+
+/* "SIGINT", "SIGTERM" or "SIGHUP". */
+const char *termination_name(int sig);
+
+/* Ends the process by `sig`, as if it had never been caught: the parent, a
+ * shell perhaps, sees WIFSIGNALED. Async-signal-safe.
+ * Does NOT run what atexit(3) has registered, and does NOT flush stdio. If the
+ * process survives, as process 1 of a container does, it exits with status
+ * 128 + sig. */
+void die_of(int sig) __attribute__((noreturn));
+
+#endif
