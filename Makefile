@@ -36,6 +36,8 @@ modules  := $(filter-out $(kit),$(filter $(sources),$(patsubst %.h,%.c,$(wildcar
 tests    := $(wildcard code/*/test_*.c)
 preloads := $(wildcard code/*/*_preload.c)
 wrapper  := code/03-eintr-safe-wrapper
+timer    := code/04-thread-timer
+graceful := code/05-graceful-sigint
 benches  := $(wildcard code/*/bench_*.c)
 programs := $(filter-out $(modules) $(kit) $(tests) $(preloads) $(benches),$(sources))
 transcripts := $(wildcard code/*/*.transcript)
@@ -197,10 +199,16 @@ check-sanitizers:
 	ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	$(call other_build,build/asan) CFLAGS='$(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -Werror'
 	TESTKIT_DEFERS_SIGNALS=1 TSAN_OPTIONS=exitcode=66 $(call other_build,build/tsan) CFLAGS='$(CFLAGS) -fsanitize=thread'
-	STORM_US=5000 STORM_LARGEST=1048576 TESTKIT_RUNNER='valgrind -q --error-exitcode=99 --leak-check=full' \
+	STORM_US=5000 STORM_LARGEST=1048576 TIMER_STARTS=300 TIMER_BEATS=20000 WAIT_ROUNDS=300 TESTKIT_RUNNER='valgrind -q --error-exitcode=99 --leak-check=full' \
 	$(MAKE) --no-print-directory $(filter-out %/test_every_program.run,$(call right_runs,$B))
 	for t in test_safe_io test_conn test_conn_faults test_fault_matrix; do \
 		valgrind -q --error-exitcode=99 $B/$(wrapper)/$$t >$B/valgrind.log 2>&1 || { cat $B/valgrind.log; exit 1; }; \
+	done
+	TIMER_STARTS=300 TIMER_BEATS=20000 valgrind -q --error-exitcode=99 $B/$(timer)/test_timer >$B/valgrind.log 2>&1 || \
+		{ cat $B/valgrind.log; exit 1; }
+	for p in thread_timer slow_callback; do \
+		TICK_MS=100 valgrind --tool=helgrind -q --trace-children=yes --error-exitcode=99 $B/$(timer)/$$p >$B/valgrind.log 2>&1 || \
+		{ cat $B/valgrind.log; exit 1; }; \
 	done
 	$(MAKE) --no-print-directory B=build/musl CC=musl-gcc CFLAGS='$(CFLAGS) -Werror' code
 
@@ -217,12 +225,12 @@ check-assignments:
 .PHONY: check-static
 linted := $(filter-out $(tests) $(benches) code/b-%,$(sources))
 check-static:
-	@for f in $(wildcard $(wrapper)/*_io.c $(wrapper)/conn.c); do \
+	@for f in $(wrapper)/safe_io.c $(wrapper)/conn.c $(timer)/timer.c $(graceful)/termination.c; do \
 		gcc -std=c11 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra -fanalyzer -Werror -c -o /dev/null $$f || exit 1; \
 	done
-	@for order in conn.h,safe_io.h safe_io.h,conn.h; do \
+	@for order in conn.h,safe_io.h safe_io.h,conn.h timer.h; do \
 		echo $$order | tr , '\n' | sed 's/.*/#include "&"/' | \
-			clang++ -std=c++11 -pedantic-errors -Wall -Werror -I $(wrapper) -fsyntax-only -x c++ - || exit 1; \
+			clang++ -std=c++11 -pedantic-errors -Wall -Werror -I $(wrapper) -I $(timer) -fsyntax-only -x c++ - || exit 1; \
 	done
 	@cppcheck --quiet --std=c11 --enable=warning,portability,performance --error-exitcode=1 -D_XOPEN_SOURCE=700 $(linted)
 	@clang-tidy --quiet $(linted) -- -std=c11 $(CPPFLAGS) 2>$B/check-static.log || { cat $B/check-static.log; exit 1; }

@@ -338,7 +338,7 @@ static void a_child_whose_parent_is_killed_leaves_by_itself(void **state)
 
 /* ---- the terminal */
 
-/* Hangs up in the first round. Returns how long the program has lived: at least ten ticks, if that round was not cut. */
+/* Hangs up in the first round. Returns how long the program has lived: at least ten ticks, if no round was cut. */
 static long long hang_up(struct program *p)
 {
     long long start = now_ms();
@@ -759,7 +759,7 @@ static void ctrl_c_at_a_random_moment_loses_no_round(void **state)
     }
     print_message("%d runs in %lld ms: in %d something was begun, in %d a round\n", runs, now_ms() - start, begun,
                   with_rounds);
-    assert_true(runs < 60 || (with_rounds > 0 && begun < runs));
+    assert_true(with_rounds > 0);
 }
 
 int main(int argc, char *argv[])
