@@ -28,7 +28,8 @@ enum { CTRL_C = 0x03, CTRL_Z = 0x1a, CTRL_BACKSLASH = 0x1c };
  * scheduled for a while. */
 enum { SLOWLY = 100, AT_ONCE = 10 };
 
-/* Starts `script` in `shell`; $W in it is who_gets_it. */
+/* Starts `script` in `shell`; $W in it is who_gets_it. Returns when that is ready: most of its first line has been
+ * shown, and the rest may not have been. */
 static void start(struct program *p, int tick_ms, const char *shell, const char *script)
 {
     static char text[4096];
@@ -114,8 +115,8 @@ static void a_job_is_a_group_and_kill_with_its_number_is_for_all_of_it(void **st
     start(&p, SLOWLY, "/bin/bash",
           "set -m; $W & read line; kill -HUP $!; kill -INT %1; kill -TERM -- -$!; wait");
     press(p.out_fd, '\n');
-    assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
     parent_and_child_got(&p, "SIGHUP SIGINT SIGTERM", "SIGINT SIGTERM");
+    assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
 }
 
 static void ctrl_c_does_not_reach_a_background_job(void **state)
@@ -124,9 +125,9 @@ static void ctrl_c_does_not_reach_a_background_job(void **state)
 
     (void)state;
     start(&p, SLOWLY, "/bin/bash", "set -m; trap : INT; $W & wait; wait");
-    assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "nothing", "nothing");
+    assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
 }
 
 static void a_command_of_a_script_is_in_the_foreground(void **state)
@@ -189,9 +190,9 @@ static void nohup_ignores_sighup_only(void **state)
     (void)state;
     skip_if_signals_are_deferred();
     start(&p, SLOWLY, "/bin/bash", "nohup $W </dev/null 2>&1 | tee -i");
-    assert_non_null(strstr(p.out, "in the foreground, ignoring SIGHUP\r\n"));
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "SIGINT", "SIGINT");
+    assert_non_null(strstr(p.out, "in the foreground, ignoring SIGHUP\r\n"));
 }
 
 static void setsid_leaves_the_terminal(void **state)
@@ -200,9 +201,9 @@ static void setsid_leaves_the_terminal(void **state)
 
     (void)state;
     start(&p, SLOWLY, "/bin/bash", "trap : INT; setsid -w $W; true");
-    assert_non_null(strstr(p.out, "without a terminal, ignoring nothing\r\n"));
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "nothing", "nothing");
+    assert_non_null(strstr(p.out, "without a terminal, ignoring nothing\r\n"));
 }
 
 /* Ctrl-C reaches the shell alone. dash dies of it afterwards; bash, whose command has not died of it, goes on. */
@@ -212,10 +213,10 @@ static void timeout_puts_its_command_into_the_background(void **state)
 
     (void)state;
     start(&p, SLOWLY, "/bin/bash", "timeout 60 $W; echo next");
-    assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
     await_asleep(p.pid, SYS_wait4);
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "nothing", "nothing");
+    assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
     assert_non_null(strstr(p.out, "next"));
 
     start(&p, SLOWLY, "/bin/dash", "timeout 60 $W; echo next");
@@ -232,9 +233,9 @@ static void timeout_foreground_leaves_it_where_it_is(void **state)
     (void)state;
     skip_if_signals_are_deferred();
     start(&p, SLOWLY, "/bin/bash", "timeout --foreground 60 $W; true");
-    assert_non_null(strstr(p.out, "in the foreground, ignoring nothing\r\n"));
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "SIGINT", "SIGINT");
+    assert_non_null(strstr(p.out, "in the foreground, ignoring nothing\r\n"));
 }
 
 static void python_in_the_background_of_a_script_has_no_keyboard_interrupt(void **state)
