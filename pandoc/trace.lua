@@ -14,9 +14,10 @@
 --     # ROLES=parent child               names for processes and threads, in the order in which they are made
 --     # LANES=parent kernel child        the figure's lanes from left to right; a role may have none
 --     # KEEP child=read( SIGALRM exited  what to keep of a role: whatever begins with one of these words
+--                                        (where a first argument `...` counts as not being there)
 --     # FROM child=read(3                leave out what is before the first event of this beginning,
---     # UNTIL child=write(1              and what comes after it (with `>=`: after its end)
---     # CUT=1.9 5.1                      leave out what begins between these ticks, and say so
+--     # UNTIL child=write(1              and what comes after the first one of this
+--     # CUT=1.9 5.1                      leave out what begins between these ticks (or pairs of ticks), and say so
 --     # SIGINT=strace Ctrl-C             where the kernel's signals of this name come from, in order
 --     # STRACE=-e inject=...             more options for strace
 --     $ ./program                        the command
@@ -82,9 +83,8 @@ local directives = {
   end,
   ["^# FROM (%w+=.+)$"] = function(head, mark) head.from = mark_of(mark) end,
   ["^# UNTIL (%w+=.+)$"] = function(head, mark) head.last = mark_of(mark) end,
-  ["^# CUT=([%d.]+ [%d.]+)$"] = function(head, ticks)
-    local from, to = ticks:match("(%S+) (%S+)")
-    head.cut = { tonumber(from), tonumber(to) }
+  ["^# CUT=([%d. ]+)$"] = function(head, ticks)
+    for from, to in ticks:gmatch("(%S+) (%S+)") do table.insert(head.cuts, { tonumber(from), tonumber(to) }) end
   end,
   ["^# STRACE=(.+)$"] = function(head, options) head.strace = options end,
   ["^%$ (.+)$"] = function(head, command) head.command = command end,
@@ -97,7 +97,7 @@ local function is_event(line) return line:find("^%s*%d+%.%d+ ") or line:find("^%
 local function load_trace(path)
   local text = read_file(path)
   if not text then return complain(path, "cannot read this file") end
-  local head = { path = path, lines = {}, events = {}, keep = {}, keys = {}, tick_ms = 100, strace = "" }
+  local head = { path = path, lines = {}, events = {}, keep = {}, keys = {}, cuts = {}, tick_ms = 100, strace = "" }
   for line in text:gmatch("[^\n]+") do
     if is_event(line) then
       table.insert(head.events, line)
@@ -195,11 +195,17 @@ local function bare(text) return (text:gsub("^[-+][-+][-+] ", "")) end
 
 local function is_kept(head, event)
   for _, start in ipairs(head.keep[event.role] or {}) do
-    if begins_with(bare(event.text), start) then return true end
+    if begins_with(bare(event.text):gsub("%(%.%.%., ", "("), start) then return true end
   end
 end
 
 local function is_at(mark, event) return mark and event.role == mark.role and begins_with(bare(event.text), mark.start) end
+
+local function is_cut(head, tick)
+  for _, cut in ipairs(head.cuts) do
+    if tick >= cut[1] and tick < cut[2] then return true end
+  end
+end
 
 -- The events to keep, and for `cut` a mark that tells how many are missing.
 local function trimmed(head, events)
@@ -209,9 +215,8 @@ local function trimmed(head, events)
     if is_kept(head, event) then
       zero = zero or event.t
       event.t = event.t - zero
-      local tick = event.t * 1000 / head.tick_ms
       open = open or is_at(head.from, event)
-      if open and head.cut and tick >= head.cut[1] and tick < head.cut[2] then
+      if open and is_cut(head, event.t * 1000 / head.tick_ms) then
         left_out = left_out + 1
       elseif open then
         if left_out > 0 then table.insert(out, { cut = left_out }) end

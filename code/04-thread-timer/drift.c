@@ -134,6 +134,9 @@ static void thread_timer(void)
     timer *t;
 
     check(sem_init(&done, 0, 0), "sem_init");
+    check(timer_start(&t, PERIOD, on_timer, NULL), "timer_start");
+    check(timer_stop(t), "timer_stop"); /* for nothing: a first call is slow */
+    start = now();
     check(timer_start(&t, PERIOD / 1000, on_timer, NULL), "timer_start");
     check(sem_wait(&done), "sem_wait");
     check(timer_stop(t), "timer_stop");

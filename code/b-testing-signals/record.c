@@ -201,6 +201,15 @@ static void enter_folder(const char *build)
     free(folder);
 }
 
+/* Started under nohup, or by a script with &, we ignore some of these, and so would all that is started here. */
+static void reset_signals(void)
+{
+    static const int often_ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+    for (int i = 0; i < 4; i++)
+        sigaction(often_ignored[i], &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+}
+
 static void start_shell(const char *build)
 {
     char ms[16], prompt[] = {PROMPT, '$', ' ', '\0'};
@@ -212,6 +221,7 @@ static void start_shell(const char *build)
     if (shell != 0)
         return;
     enter_folder(build);
+    reset_signals();
     snprintf(ms, sizeof ms, "%d", tick_ms);
     setenv("TICK_MS", ms, 1);
     setenv("PS1", prompt, 1);

@@ -59,8 +59,11 @@ static void set_environment(const struct program *p)
 
 static void set_signals(const struct program *p)
 {
+    static const int often_ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM}; /* by nohup, or a script that used & */
     sigset_t set;
 
+    for (int i = 0; i < 4; i++)
+        sigaction(often_ignored[i], &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     sigemptyset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
     if (!p->block_signals)
