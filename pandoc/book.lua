@@ -168,13 +168,52 @@ local function image(image)
   return image
 end
 
--- An image alone in its paragraph is a figure; pandoc knows it by this title.
+-- A drawn run is an SVG of figure.lua, with the same in words in its <desc>. nil for any other image.
+local function drawn_run(src)
+  local name = src:match('figures/([%w_-]+)%.svg$')
+  local svg = name and read_file('chapters/figures/' .. name .. '.svg')
+  if svg and svg:match('^<svg [^>]*class="run"') then return svg end
+end
+
+-- In a page the picture itself takes the page's colors; what it says is below it, to be unfolded, and is what a
+-- screen reader can ask for.
+local function inline_run(svg, caption)
+  local words = svg:match('<desc[^>]*>(.-)</desc>')
+  local id = svg:match('<desc id="([^"]*)">')
+  svg = svg:gsub('<desc.-</desc>\n', ''):gsub('<style>.-</style>\n', '')
+  local html = '<figure class="drawn">\n<div class="scroll" tabindex="0" role="group" aria-label="Figure, scrolls sideways">\n'
+    .. svg .. '</div>\n'
+  local list = '</figcaption>\n<details>\n<summary>The same in words</summary>\n<p id="' .. id .. '">'
+    .. words:gsub('\n', '<br />\n') .. '</p>\n</details>\n</figure>'
+  local blocks = pandoc.Blocks { pandoc.RawBlock('html', html .. '<figcaption>') }
+  blocks:insert(pandoc.Plain(caption))
+  blocks:insert(pandoc.RawBlock('html', list))
+  return blocks
+end
+
+-- The alternative text of a picture that is a file: all of it, on one line.
+local function words_of_run(svg)
+  local words = svg:match('<desc[^>]*>(.-)</desc>'):gsub('\n', ' ')
+  return (words:gsub('&lt;', '<'):gsub('&gt;', '>'):gsub('&quot;', '"'):gsub('&amp;', '&'))
+end
+
+-- An image alone in its paragraph is a figure; pandoc knows it by this title. (Its alternative text is the caption;
+-- a drawn run's goes into the attribute `alt`, where the format has a place for it.)
 local function para(para)
   local only = para.content[1]
-  if #para.content == 1 and only.t == 'Image' then
-    only.title = 'fig:' .. only.title
-    return para
+  if #para.content ~= 1 or only.t ~= 'Image' then return end
+  local svg = drawn_run(only.src)
+  if svg and for_html then return inline_run(svg, only.caption) end
+  if svg and for_paper then only.attributes.alt = words_of_run(svg) end
+  if svg and FORMAT:match('^epub') then
+    local blocks = pandoc.Blocks { pandoc.RawBlock('html', ('<figure>\n<img src="%s" alt="%s" />\n<figcaption>'):format(
+      only.src, (words_of_run(svg):gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' })))) }
+    blocks:insert(pandoc.Plain(only.caption))
+    blocks:insert(pandoc.RawBlock('html', '</figcaption>\n</figure>'))
+    return blocks
   end
+  only.title = 'fig:' .. only.title
+  return para
 end
 
 -- Code ----------------------------------------------------------------------

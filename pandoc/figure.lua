@@ -54,9 +54,8 @@ local function escape(text) return (text:gsub('[&<>"]', { ["&"] = "&amp;", ["<"]
 local function bytes_of(text) -- the first string among the arguments, without the zeros that fill it up
   local data, more = text:match('"(.-[^\\])"(%.*)')
   if not data then return text:find('""') and '""' or nil end
-  data = data:gsub("\\0$", ""):gsub("(\\0)+$", "")
-  while data:find("[^\\]\\0$") do data = data:sub(1, -3) end
-  if data:gsub("\\0", "") == "" and #data > 16 then return nil end
+  if #data > 16 and data:gsub("\\0", "") == "" then return nil end
+  while data:find("[^\\0]\\0$") or data:find("\\0\\0$") do data = data:sub(1, -3) end
   return '"' .. data .. (more ~= "" and "…" or "") .. '"'
 end
 
@@ -477,12 +476,13 @@ end
 
 -- The rows of the picture in order of time: { t, event, part }, where part is "begin", "end" or nil.
 local function rows_of(trace)
-  local rows, n = {}, 0
+  local rows, n, has_lane = {}, 0, {}
+  for _, lane in ipairs(trace.lanes) do has_lane[lane] = true end
   local function add(row) n = n + 1; row.n = n; table.insert(rows, row) end
   for i, event in ipairs(trace.events) do
     if event.kind == "cut" then
       add({ t = trace.events[i + 1].t, event = event, first = true })
-    else
+    elseif has_lane[event.role] or event.into then -- of a role without a lane, only what reaches the others
       event.slept = event.kind == "call" and has_slept(event)
       add({ t = event.t, event = event, part = event.slept and "begin" or nil })
       if event.slept and not event.unfinished then add({ t = event.t + event.duration, event = event, part = "end" }) end
@@ -504,15 +504,16 @@ end
 
 -- Geometry --------------------------------------------------------------------------------------
 
-local WIDTH, ROW, GAP_HEIGHT, TOP, FOOT = 720, 20, 30, 64, 40
-local MONO, SERIF = 6.93, 5.6 -- the width of a character, at 11.5 px
-local LEFT = { lane = 268, from = 66, to = 254, side = "left" }
-local RIGHT = { lane = 492, from = 506, to = 718, side = "right" }
-local KERNEL = { from = 342, to = 418, middle = 380 }
+local WIDTH, ROW, GAP_HEIGHT, TOP, FOOT = 756, 19, 26, 54, 54
+local MONO, SERIF = 6.93, 5.6 -- the width of a character; for the serif face a mean
+local LEFT = { lane = 302, from = 66, to = 288, side = "left" }
+local RIGHT = { lane = 516, from = 530, to = 754, side = "right" }
+local KERNEL = { from = 374, to = 442, middle = 408 }
 
 -- Give each lane its place, and each row its height. Returns the picture's height.
 local function place(trace, rows)
   trace.place = {}
+  trace.left_out = trace.lanes[1] == "kernel" and 150 or 0 -- what is not needed of the left side
   local at
   for i, lane in ipairs(trace.lanes) do if lane == "kernel" then at = i end end
   for i, lane in ipairs(trace.lanes) do
@@ -524,7 +525,7 @@ local function place(trace, rows)
   local y, before = TOP + 16, nil
   for i, row in ipairs(rows) do
     row.gap = before ~= nil and before.event.kind ~= "cut" and row.event.kind ~= "cut" and row.t - before.t > GAP
-    if i > 1 then y = y + (row.gap and ROW + GAP_HEIGHT or row.event.kind == "cut" and ROW + 6 or before.event.kind == "cut" and ROW + 12 or ROW) end
+    if i > 1 then y = y + (row.gap and ROW + GAP_HEIGHT or row.event.kind == "cut" and ROW + 6 or before.event.kind == "cut" and ROW + 18 or ROW) end
     row.y = y
     local event = row.event
     if row.part == "end" then event.y1, event.end_row = y, i else event.y, event.row = y, i end
@@ -585,6 +586,8 @@ local function fitted(text, room, width)
   if length(text) <= most then return text end
   local before, data, after = text:match('^(.-)"(.*)"(.-)$')
   if data then
+    local line = data:match("^(.*)\\n$") -- the end of the line is the first to go
+    if line and length(text) - 2 <= most then return before .. '"' .. line .. '"' .. after end
     data = data:gsub("…$", "")
     local keep = most - length(before) - length(after) - 3
     if keep >= 4 then
@@ -597,6 +600,9 @@ end
 
 function Picture:label(place, class, y, text)
   local width = class == "call" and MONO or SERIF
+  local without_result = text:match('^(write%(%d, ".*"%)) = %d+$') -- that all was written is the least of it
+  if without_result and length(text) * width > place.to - place.from then text = without_result end
+  if text:find("^sigreturn, ") and length(text) * width > place.to - place.from then text = text:gsub(", [%w_]+ =", ", … =") end
   text = fitted(text, place.to - place.from, width)
   if place.side == "left" then self:text(class, "end", place.to, y + 4, text)
   else self:text(class, "start", place.from, y + 4, text) end
@@ -675,8 +681,10 @@ local function draw_sleep(picture, trace, rows, event)
   local name = CALLS[event.call].name or event.call
   for i = event.row + 1, event.end_row or #rows do
     if rows[i].gap then
-      local took = event.end_row and (" %s ms"):format(num(event.duration * 1000)) or ""
-      return picture:label(place, "words", rows[i].y - (ROW + GAP_HEIGHT) / 2, ("asleep in %s%s"):format(name, took and "," .. took or ""):gsub(",$", ""))
+      local took = event.end_row and (", %s ms"):format(num(event.duration * 1000)) or ""
+      local words = "asleep in " .. name .. took
+      if length(words) * SERIF > place.to - place.from then words = "asleep in " .. name end
+      return picture:label(place, "words", rows[i].y - (ROW + GAP_HEIGHT) / 2, words)
     end
   end
 end
@@ -738,15 +746,15 @@ function draw.ended(picture, trace, event, row)
   picture:to_kernel(place, row.y, nil, "signal")
 end
 
-function draw.cut(picture, _, event, row)
+function draw.cut(picture, trace, event, row)
   local y = row.y - 1
   picture:box("paper", 0, y - 9, WIDTH, 20)
   for _, at in ipairs { y - 9, y + 11 } do
     local d = {}
-    for x = 0, WIDTH - 12, 12 do table.insert(d, ("%s%s %sL%s %s"):format(x == 0 and "M" or "L", x, num(at), x + 6, num(at + 3))) end
+    for x = 0, WIDTH - 8, 12 do table.insert(d, ("%s%s %sL%s %s"):format(x == 0 and "M" or "L", x, num(at), x + 6, num(at + 3))) end
     picture:add('<path class="tear" d="%s"/>', table.concat(d))
   end
-  picture:text("words", "middle", WIDTH / 2, y + 6, ("%d more events like these, left out"):format(event.count))
+  picture:text("words", "middle", (WIDTH + trace.left_out) / 2, y + 6, ("%d more events like these, left out"):format(event.count))
 end
 
 -- What the pipes hold, from the moment bytes are written to that when they are read.
@@ -782,17 +790,18 @@ end
 
 -- The timer, the key: what the kernel passes on. One key for all that it hits.
 local function draw_sources(picture, rows)
-  local i = 1
-  while i <= #rows do
-    local event, j = rows[i].event, i
-    while event.source and rows[j + 1] and rows[j + 1].event.source == event.source
-      and rows[j + 1].t - rows[i].t < 0.02 do j = j + 1 end
-    if event.source then
-      local top, bottom = rows[i].y - 8.5, rows[j].y + 8.5
-      picture:box("key", KERNEL.from + 6, top, KERNEL.to - KERNEL.from - 12, bottom - top, 4)
-      picture:text("note", "middle", KERNEL.middle, (top + bottom) / 2 + 4, event.source)
+  local keys = {}
+  for _, row in ipairs(rows) do
+    local event, key = row.event, keys[#keys]
+    if event.source and key and key.source == event.source and row.t - key.t < 0.02 then
+      key.bottom = row.y
+    elseif event.source then
+      table.insert(keys, { source = event.source, t = row.t, top = row.y, bottom = row.y })
     end
-    i = j + 1
+  end
+  for _, key in ipairs(keys) do
+    picture:box("key", KERNEL.from + 6, key.top - 8.5, KERNEL.to - KERNEL.from - 12, key.bottom - key.top + 17, 4)
+    picture:text("note", "middle", KERNEL.middle, (key.top + key.bottom) / 2 + 4, key.source)
   end
 end
 
@@ -801,16 +810,16 @@ local function draw_times(picture, trace, rows)
   local told = nil
   for i, row in ipairs(rows) do
     if row.event.kind ~= "cut" then
-      picture:text("time", "end", 58, row.y + 4, ("%.3f"):format(row.t * 1000))
+      picture:text("time", "end", 58 + trace.left_out, row.y + 4, ("%.3f"):format(row.t * 1000))
       local ticks = row.t / trace.tick
       local whole = math.floor(ticks * 2 + 0.05) / 2
       local room = i == 1 or row.gap or rows[i - 1].event.kind == "cut"
       if room and ticks - whole < 0.12 and ticks - whole > -0.03 and whole ~= told then
         told = whole
-        picture:text("tick", "end", 58, row.y - 12, ("tick %g"):format(whole))
+        picture:text("tick", "end", 58 + trace.left_out, row.y - 12, ("tick %g"):format(whole))
       end
     end
-    if row.gap then picture:add('<path class="gap" d="M50 %sv15"/>', num(row.y - ROW - 22)) end
+    if row.gap then picture:add('<path class="gap" d="M%s %sv11"/>', num(50 + trace.left_out), num(row.y - ROW - 16)) end
   end
 end
 
@@ -872,6 +881,20 @@ local function in_words(trace, rows)
   return table.concat(lines, "\n")
 end
 
+-- What the lanes of this picture show, in words.
+local function legend(trace)
+  local has = {}
+  for _, event in ipairs(trace.events) do
+    if trace.place[event.role] then
+      has.asleep = has.asleep or event.slept
+      has.handler = has.handler or event.handled
+      has.stopped = has.stopped or event.kind == "stopped"
+    end
+  end
+  return "Line: running." .. (has.asleep and " Hatched: asleep." or "") .. (has.stopped and " Dashes: stopped." or "")
+    .. (has.handler and " Double line: in a signal handler." or "") .. " A row is a moment; dots are a long time."
+end
+
 -- The picture as SVG text. `name` makes its ids unique in a page that holds several.
 local function svg_of(trace, name)
   fold_repeats(trace)
@@ -891,7 +914,7 @@ local function svg_of(trace, name)
   picture:box("paper", 0, 0, WIDTH, height)
   picture:box("band", KERNEL.from, TOP - 14, KERNEL.to - KERNEL.from, bottom - TOP + 14)
   picture:text("head", "middle", KERNEL.middle, 28, "kernel")
-  picture:text("foot", "end", 58, 28, "ms")
+  picture:text("foot", "end", 58 + trace.left_out, 28, "ms")
   for _, lane in ipairs(trace.lanes) do
     if lane ~= "kernel" then
       picture:text("head", "middle", trace.place[lane].lane, 28, lane)
@@ -905,11 +928,12 @@ local function svg_of(trace, name)
   end
   for _, row in ipairs(rows) do draw[row.event.kind](picture, trace, row.event, row, rows) end
   draw_times(picture, trace, rows)
-  picture:text("foot", "middle", WIDTH / 2, height - 9,
+  picture:text("foot", "middle", (WIDTH + trace.left_out) / 2, height - 26, legend(trace))
+  picture:text("foot", "middle", (WIDTH + trace.left_out) / 2, height - 9,
     ("Recorded under strace, which makes every call slower, at ticks of %g ms."):format(trace.tick * 1000))
   return table.concat({
-    ('<svg xmlns="http://www.w3.org/2000/svg" class="run" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="%s-title" aria-describedby="%s-desc">')
-      :format(WIDTH, height, WIDTH, height, name, name),
+    ('<svg xmlns="http://www.w3.org/2000/svg" class="run" width="%d" height="%d" viewBox="%d 0 %d %d" role="img" aria-labelledby="%s-title" aria-describedby="%s-desc">')
+      :format(WIDTH - trace.left_out, height, trace.left_out, WIDTH - trace.left_out, height, name, name),
     ('<title id="%s-title">%s</title>'):format(name, escape(trace.title)),
     ('<desc id="%s-desc">%s</desc>'):format(name, escape(in_words(trace, rows))),
     "<style>\n" .. STYLE .. "</style>",

@@ -164,11 +164,11 @@ local function call_of(text) return text:match("^(%w+)%(") end
 -- Roles by process id: the first process is the one that no other has made.
 local function roles_of(head, events)
   local made, order, role = {}, {}, {}
+  table.sort(events, function(a, b) return a.t ~= b.t and a.t < b.t or a.t == b.t and a.n < b.n end)
   for _, event in ipairs(events) do
     local id = makes_process[call_of(event.text)] and tonumber(event.text:match("= (%d+)[^=]*$"))
     if id then made[id] = true; table.insert(order, id) end
   end
-  table.sort(events, function(a, b) return a.t ~= b.t and a.t < b.t or a.t == b.t and a.n < b.n end)
   for _, event in ipairs(events) do
     if not made[event.id] then table.insert(order, 1, event.id) break end
   end

@@ -59,7 +59,8 @@ function BlockQuote(s) return '#quote(block: true)[' .. s .. ']' end
 function HorizontalRule() return '#pause-rule' end
 function LineBlock(lines) return table.concat(lines, '#linebreak()') end
 
-function CaptionedImage(src, _, caption)
+function CaptionedImage(src, _, caption, attr)
+  if attr.alt then return '#drawn-run(' .. picture(src, attr.alt) .. ', caption: [' .. caption .. '])' end
   local alt = caption:gsub('#%a+', ''):gsub('[%[%]\\]', '')
   return '#figure(' .. picture(src, alt) .. ', caption: [' .. caption .. '])'
 end
