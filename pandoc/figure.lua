@@ -408,14 +408,19 @@ end
 
 local function time_in_words(t) return ("%.3f ms"):format(t * 1000) end
 
+local function who(event)
+  local threads = { main = "the main thread", timer = "the timer thread" }
+  return threads[event.role] or "the " .. event.role
+end
+
 local words_of = {}
 
 function words_of.call(trace, event)
-  local text = ("%s calls %s"):format(event.role, shown_call(event))
-  if event.again == "restarted" then text = ("the kernel restarts %s's %s"):format(event.role, shown_call(event)) end
+  local text = ("%s calls %s"):format(who(event), shown_call(event))
+  if event.again == "restarted" then text = ("the kernel makes %s's %s once more"):format(who(event), shown_call(event)) end
   if event.again == "again" then text = text .. " again" end
   if event.call == "rt_sigreturn" then
-    text = event.role .. " returns from the handler"
+    text = who(event) .. " returns from the handler"
     if event.restarts then return text .. ("; the kernel makes the interrupted %s again"):format(event.of.call) end
     if event.of and event.result:find("E%u") then
       return ("%s; the interrupted %s returns %s"):format(text, event.of.call, event.result)
@@ -433,7 +438,7 @@ end
 
 function words_of.woken(trace, event)
   local result = shown_result(event):gsub("^= ", "")
-  local text = ("%s wakes from %s after %s"):format(event.role, CALLS[event.call].name or event.call, time_in_words(event.duration))
+  local text = ("%s wakes from %s after %s"):format(who(event), CALLS[event.call].name or event.call, time_in_words(event.duration))
   if is_restart(event) then return text .. (": interrupted (%s)"):format(result) end
   return text .. (result ~= "" and ", which returns " .. result or "")
     .. (event.out_of and (": %s bytes out of the pipe"):format(event.result) or "")
@@ -442,14 +447,14 @@ end
 function words_of.signal(_, event)
   local from = event.source == "timer" and ", from its timer" or event.source and ", from " .. event.source or ""
   local what = event.handled and "; its handler runs" or event.deadly and "; it has no handler for it" or "; no handler runs"
-  return ("%s gets %s%s%s"):format(event.role, event.signal, from, what)
+  return ("%s gets %s%s%s"):format(who(event), event.signal, from, what)
 end
 
-function words_of.stopped(_, event) return ("%s is stopped by %s"):format(event.role, event.signal) end
+function words_of.stopped(_, event) return ("%s is stopped by %s"):format(who(event), event.signal) end
 
 function words_of.ended(_, event)
-  if event.how == "killed" then return ("%s is killed by %s"):format(event.role, event.signal) end
-  return ("%s ends with exit status %s"):format(event.role, event.status)
+  if event.how == "killed" then return ("%s is killed by %s"):format(who(event), event.signal) end
+  return ("%s ends with exit status %s"):format(who(event), event.status)
 end
 
 function words_of.cut(_, event) return ("%d more events are left out here"):format(event.count) end
@@ -504,11 +509,11 @@ end
 
 -- Geometry --------------------------------------------------------------------------------------
 
-local WIDTH, ROW, GAP_HEIGHT, TOP, FOOT = 756, 19, 26, 54, 54
+local WIDTH, ROW, GAP_HEIGHT, TOP, FOOT = 770, 19, 26, 54, 54
 local MONO, SERIF = 6.93, 5.6 -- the width of a character; for the serif face a mean
 local LEFT = { lane = 302, from = 66, to = 288, side = "left" }
-local RIGHT = { lane = 516, from = 530, to = 754, side = "right" }
-local KERNEL = { from = 374, to = 442, middle = 408 }
+local RIGHT = { lane = 522, from = 536, to = 768, side = "right" }
+local KERNEL = { from = 372, to = 452, middle = 412 }
 
 -- Give each lane its place, and each row its height. Returns the picture's height.
 local function place(trace, rows)
@@ -602,6 +607,7 @@ function Picture:label(place, class, y, text)
   local width = class == "call" and MONO or SERIF
   local without_result = text:match('^(write%(%d, ".*"%)) = %d+$') -- that all was written is the least of it
   if without_result and length(text) * width > place.to - place.from then text = without_result end
+  if length(text) * width > place.to - place.from then text = text:gsub(" = 0$", "") end
   if text:find("^sigreturn, ") and length(text) * width > place.to - place.from then text = text:gsub(", [%w_]+ =", ", … =") end
   text = fitted(text, place.to - place.from, width)
   if place.side == "left" then self:text(class, "end", place.to, y + 4, text)

@@ -96,21 +96,19 @@ static long call_open_to_write(void)
 }
 
 // § A terminal
-static int terminal(void) /* fd[0]: the terminal; fd[1]: its master */
-{
-    return openpty(&fd[0], &fd[1], NULL, NULL, NULL);
-}
-
-static int terminal_master(void)
+static int terminal(void) /* openpty(3) gives the master first */
 {
     return openpty(&fd[1], &fd[0], NULL, NULL, NULL);
 }
 
-static int stopped_terminal(void)
+static int terminal_master(void)
 {
-    if (openpty(&fd[0], &fd[1], NULL, NULL, NULL) == -1)
-        return -1;
-    return tcflow(fd[1], TCOOFF);
+    return openpty(&fd[0], &fd[1], NULL, NULL, NULL);
+}
+
+static int stopped_terminal(void) /* as after Ctrl-S */
+{
+    return terminal_master() == -1 ? -1 : tcflow(fd[1], TCOOFF);
 }
 
 // § Descriptors of other kinds

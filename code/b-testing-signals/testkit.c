@@ -18,6 +18,15 @@
 
 enum { DEADLINE_MS = 60000 };
 
+/* Started under nohup, or by a script with &, we ignore some of these, and so would all that the tests start. */
+__attribute__((constructor)) static void reset_signals(void)
+{
+    static const int often_ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+    for (int i = 0; i < 4; i++)
+        sigaction(often_ignored[i], &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+}
+
 static long long now_ms(void)
 {
     struct timespec t;
@@ -59,11 +68,8 @@ static void set_environment(const struct program *p)
 
 static void set_signals(const struct program *p)
 {
-    static const int often_ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM}; /* by nohup, or a script that used & */
     sigset_t set;
 
-    for (int i = 0; i < 4; i++)
-        sigaction(often_ignored[i], &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     sigemptyset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
     if (!p->block_signals)
