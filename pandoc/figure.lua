@@ -986,7 +986,7 @@ local function make_one(path, options)
   if not name then return complain(path, 1, "expected a file code/NN-name/x.trace") end
   local trace = load_trace(path)
   local before = errors
-  local svg = trace and svg_of(trace, name)
+  local svg = trace and svg_of(trace, "figure-" .. name)
   if not svg or errors > before then return name end
   local target = options.folder .. "/" .. name .. ".svg"
   local have = read_file(target)

@@ -2,44 +2,24 @@
  *
  * usage: flag_then_pause [-h]
  */
-#include <err.h>
-#include <signal.h>
-#include <stddef.h>
 #include <unistd.h>
 
 #include "../01-blocking-pipe/tick.h"
+#include "sigint.h"
 
 static const char about[] =
     "Waits for SIGINT, and misses one that comes at the wrong moment.";
-
-// § Counting interrupts
-static volatile sig_atomic_t interrupts;
-
-static void on_interrupt(int sig)
-{
-    (void)sig;
-    interrupts++;
-}
-
-static void catch_interrupt(void)
-{
-    struct sigaction sa = {.sa_handler = on_interrupt};
-
-    sigemptyset(&sa.sa_mask);
-    if (sigaction(SIGINT, &sa, NULL) == -1)
-        err(1, "sigaction");
-}
 
 // § The flag, then pause
 int main(int argc, char *argv[])
 {
     program_start(argc, argv, about);
-    catch_interrupt();
+    catch_sigint(0);
     say("waiting for Ctrl-C");
-    while (interrupts == 0) {
+    while (sigints == 0) {
         getppid(); /* does nothing: a place for strace to put a signal */
         pause();
     }
-    say("awake after %d SIGINT", (int)interrupts);
+    say("awake after %d SIGINT", (int)sigints);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* measure.c - see measure.h. Linux only: /proc. */
+/* measure.c - see measure.h. Linux only: /proc, prctl. */
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include <dirent.h>
 #include <err.h>
@@ -9,8 +9,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,10 +96,19 @@ static void start(struct measurement *m)
 }
 
 // § One thread, asleep?
+static long number_after(const char *name, const char *line)
+{
+    size_t length = strlen(name);
+
+    return strncmp(line, name, length) == 0 ? strtol(line + length, NULL, 10)
+                                            : 0;
+}
+
 static long switches_of_sleeper(int dir, const char *tid)
 {
-    char path[32], line[128], state = '?';
-    long voluntary = 0, forced = 0;
+    char path[32], line[128];
+    bool asleep = false;
+    long switches = 0;
     FILE *status;
     int fd;
 
@@ -107,12 +118,12 @@ static long switches_of_sleeper(int dir, const char *tid)
     if (status == NULL)
         return -1; /* it has ended meanwhile */
     while (fgets(line, sizeof line, status) != NULL) {
-        sscanf(line, "State: %c", &state);
-        sscanf(line, "voluntary_ctxt_switches: %ld", &voluntary);
-        sscanf(line, "nonvoluntary_ctxt_switches: %ld", &forced);
+        asleep = asleep || strncmp(line, "State:\tS", 8) == 0;
+        switches += number_after("voluntary_ctxt_switches:", line);
+        switches += number_after("nonvoluntary_ctxt_switches:", line);
     }
     fclose(status);
-    return state == 'S' ? voluntary + forced : -1;
+    return asleep ? switches : -1;
 }
 
 // § All threads, asleep?
@@ -234,11 +245,19 @@ static void end(const struct measurement *m)
         err(1, "ending a measurement");
 }
 
+static void await_their_children(void) /* which have become ours */
+{
+    while (waitpid(-1, NULL, 0) != -1)
+        ;
+}
+
 // § Three children at a time
 void measure(const struct call *call, const char *answers[WAYS])
 {
     struct measurement m[WAYS];
 
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
+        err(1, "prctl");
     for (enum way way = 0; way < WAYS; way++) {
         m[way] = (struct measurement){.call = call, .way = way};
         start(&m[way]);
@@ -252,4 +271,5 @@ void measure(const struct call *call, const char *answers[WAYS])
         answers[way] = answer(&m[way]);
         end(&m[way]);
     }
+    await_their_children();
 }

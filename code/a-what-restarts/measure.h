@@ -39,9 +39,11 @@ enum way { NO_RESTART, RESTART, STOP, WAYS };
  * did not block to begin with, "not here" if kernel or library do not offer
  * it, and else "did not block" or why it could not be made.
  *
- * Nothing here waits for a time to pass: it watches /proc. If a fork fails or
- * a process is killed by somebody else, says so on stderr and ends the program
- * with status 1. Whatever way the program ends, its children end with it. */
+ * Nothing here waits for a time to pass: it watches /proc. When it returns, all
+ * processes that it started have ended; the caller has no other children. If
+ * the program is killed, they end as well. If a fork fails or one of them is
+ * killed by somebody else, says so on stderr and ends the program with status
+ * 1. */
 void measure(const struct call *call, const char *answers[WAYS]);
 
 /* Is everybody in the process asleep, so that only somebody outside, or time,

@@ -1,4 +1,5 @@
-/* message_calls.h - calls about messages and semaphores of System V, and messages of POSIX. */
+/* message_calls.h - calls about messages and semaphores of System V, and
+ * messages of POSIX. */
 #ifndef MESSAGE_CALLS_H
 #define MESSAGE_CALLS_H
 

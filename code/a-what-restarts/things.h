@@ -24,8 +24,8 @@ int full_socket(void);
 /* Writes to `wfd` until there is no room. Returns 0, or -1 with errno. */
 int fill(int wfd);
 
-/* Opens once more what `old` refers to, which may have no name any more. Returns
- * a descriptor, or -1 with errno. */
+/* Opens once more what `old` refers to, which may have no name any more.
+ * Returns a descriptor, or -1 with errno. */
 int open_again(int old, int flags);
 
 /* A time limit that no measurement lives to see. */
