@@ -509,10 +509,10 @@ end
 
 -- Geometry --------------------------------------------------------------------------------------
 
-local WIDTH, ROW, GAP_HEIGHT, TOP, FOOT = 770, 19, 26, 54, 54
+local WIDTH, ROW, GAP_HEIGHT, TOP, FOOT = 774, 19, 26, 54, 54
 local MONO, SERIF = 6.93, 5.6 -- the width of a character; for the serif face a mean
 local LEFT = { lane = 302, from = 66, to = 288, side = "left" }
-local RIGHT = { lane = 522, from = 536, to = 768, side = "right" }
+local RIGHT = { lane = 522, from = 536, to = 772, side = "right" }
 local KERNEL = { from = 372, to = 452, middle = 412 }
 
 -- Give each lane its place, and each row its height. Returns the picture's height.
@@ -840,12 +840,12 @@ local STYLE = [[
 .run .tick{fill:#85260f}
 .run .note{font-size:11px}
 .run path{fill:none;stroke:#23211e;stroke-width:1.3}
-.run .paper{fill:#fdfcf9}
+.run .paper{fill:#fff}
 .run .band{fill:#f4f1ea}
 .run .lane{stroke-width:2}
 .run .handler{stroke:#85260f;stroke-width:2}
 .run .stopped{stroke-width:2;stroke-dasharray:3 5}
-.run .asleep{fill:#fdfcf9;stroke:#524d46;stroke-width:1}
+.run .asleep{fill:#fff;stroke:#524d46;stroke-width:1}
 .run .hatch{stroke:#524d46;stroke-width:.9}
 .run .dot{fill:#23211e}
 .run .end{stroke-width:2.2}
@@ -855,8 +855,8 @@ local STYLE = [[
 .run .signal-head{fill:#85260f;stroke:none}
 .run .fork{stroke-width:1}
 .run .fork-head{fill:#23211e;stroke:none}
-.run .held{fill:#fdfcf9;stroke:#1d4768}
-.run .key{fill:#fdfcf9;stroke:#85260f}
+.run .held{fill:#fff;stroke:#1d4768}
+.run .key{fill:#fff;stroke:#85260f}
 .run .tear,.run .gap{stroke:#524d46;stroke-width:1}
 .run .gap{stroke-dasharray:1.5 4;stroke-width:2}
 @media (prefers-color-scheme:dark){

@@ -164,8 +164,8 @@ static const struct call calls[] = {
     {"splice (pipe)", empty_pipe, call_splice},
     {"tee (pipe)", empty_pipe, call_tee},
     {"vmsplice (pipe)", full_pipe, call_vmsplice},
-    {"open (FIFO, to read)", fifo, call_open_to_read},
-    {"open (FIFO, to write)", fifo, call_open_to_write},
+    {"open (FIFO to read)", fifo, call_open_to_read},
+    {"open (FIFO to write)", fifo, call_open_to_write},
 };
 
 const struct group file_calls = {"reading and writing", calls,

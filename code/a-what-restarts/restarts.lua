@@ -4,7 +4,8 @@
 --
 -- Run it from the repository's top. It merges restarts-glibc.txt and restarts-musl.txt, which what_restarts printed,
 -- and writes the result between the lines <!-- restarts --> and <!-- end of restarts --> of FILE.md (only if it
--- changes, by a rename). Rows of one call that say the same become one row; where musl differs, the cell says so.
+-- changes, by a rename). The rows of a group that say the same become one row; where musl differs, the
+-- cell says so.
 -- With --check it writes nothing, and says which lines are not as they should be. Exit status: 0, 1 for errors
 -- (`restarts: FILE: message`), 2 for bad usage.
 
@@ -67,26 +68,35 @@ local function merge(glibc, musl, path)
   return glibc
 end
 
--- Rows of one call with the same answers, as one row: { "read", { "pipe", "FIFO" }, answers... }.
+-- The rows of a group that say the same, as one: { calls = { "read", ... }, on = { read = { "pipe", "FIFO" } }, answers }.
 local function fold(group)
-  local rows = {}
+  local rows, row_of = {}, {}
   for _, row in ipairs(group) do
     local call, on = row[1]:match("^(%S+) %((.+)%)$")
-    local last = rows[#rows]
+    local answers = table.concat(row, " | ", 2)
+    local folded = row_of[answers]
     call = call or row[1]
-    if last and last.call == call and on and #last.on > 0 and last[2] == row[2] and last[3] == row[3]
-      and last[4] == row[4] then
-      table.insert(last.on, on)
-    else
-      table.insert(rows, { call = call, on = { on }, row[1], row[2], row[3], row[4] })
+    if not folded then
+      folded = { calls = {}, on = {}, answers = answers }
+      row_of[answers] = folded
+      table.insert(rows, folded)
     end
+    if not folded.on[call] then
+      folded.on[call] = {}
+      table.insert(folded.calls, call)
+    end
+    table.insert(folded.on[call], on)
   end
   return rows
 end
 
-local function shown_name(row)
-  if #row.on == 0 then return "`" .. row.call .. "`" end
-  return ("`%s` %s"):format(row.call, table.concat(row.on, ", "))
+local function names_of(row)
+  local names = {}
+  for i, call in ipairs(row.calls) do
+    names[i] = "`" .. call .. "`"
+    if #row.on[call] > 0 then names[i] = names[i] .. " (" .. table.concat(row.on[call], ", ") .. ")" end
+  end
+  return table.concat(names, ", ")
 end
 
 local function markdown(groups, musl)
@@ -98,7 +108,7 @@ local function markdown(groups, musl)
       table.unpack(group.columns, 2)))
     table.insert(out, "|---|---|---|---|")
     for _, row in ipairs(fold(group)) do
-      table.insert(out, ("| %s | %s | %s | %s |"):format(shown_name(row), table.unpack(row, 2)))
+      table.insert(out, ("| %s | %s |"):format(names_of(row), row.answers))
     end
   end
   table.insert(out, "")

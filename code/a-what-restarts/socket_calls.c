@@ -231,7 +231,7 @@ static const struct call calls[] = {
     {"recvfrom (unix)", socket_pair, call_recvfrom},
     {"recvmsg (datagrams)", datagram_pair, call_recvmsg},
     {"recvmmsg (datagrams)", datagram_pair, call_recvmmsg},
-    {"recvmmsg (time limit)", datagram_pair, call_recvmmsg_limit},
+    {"recvmmsg (timeout argument)", datagram_pair, call_recvmmsg_limit},
     {"read (SO_RCVTIMEO)", recv_limit, call_read},
     {"send (unix)", full_socket, call_send},
     {"send (SO_SNDTIMEO)", send_limit, call_send},

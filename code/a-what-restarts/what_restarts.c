@@ -41,7 +41,7 @@ static void print_machine(void)
 // § One group, line by line
 static void print_line(const char *name, const char *const answers[WAYS])
 {
-    say("%-28s %-15s %-15s %s", name, answers[NO_RESTART], answers[RESTART],
+    say("%-30s %-15s %-15s %s", name, answers[NO_RESTART], answers[RESTART],
         answers[STOP]);
 }
 
