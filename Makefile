@@ -103,6 +103,7 @@ pdf: $B/interrupted.pdf
 epub: $B/interrupted.epub
 
 figures := $(wildcard chapters/figures/*)
+traces  := $(wildcard code/*/*.trace)
 linked  := $(sources) $(wildcard code/*/*.h)
 pages   := $B/html/index.html $(chapters:chapters/%.md=$B/html/%.html)
 html: $(pages) $B/html/style.css $(linked:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
@@ -110,7 +111,7 @@ html: $(pages) $B/html/style.css $(linked:%=$B/html/%.txt) $(figures:chapters/%=
 # A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page.
 page_parts := pandoc/html.yaml pandoc/page.html pandoc/nav.html pandoc/book.lua
 $B/html/index.html: book.md $(page_parts)
-$(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md book.md $(page_parts)
+$(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md book.md $(page_parts) $(figures)
 $(pages):
 	@mkdir -p $(@D)
 	pandoc -d pandoc/html.yaml $< -o $@
@@ -125,7 +126,8 @@ $B/html/style.css $(linked:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%):
 $B/interrupted.epub: book.md $(chapters) $(figures) pandoc/epub.yaml pandoc/epub.css pandoc/book.lua
 	pandoc -d pandoc/epub.yaml book.md -o $@
 
-$B/interrupted.typ: book.md $(chapters) pandoc/pdf.yaml pandoc/typst.lua pandoc/book.typ pandoc/book.lua
+$B/interrupted.typ: book.md $(chapters) $(figures) pandoc/pdf.yaml pandoc/typst.lua pandoc/book.typ pandoc/book.lua
+	@mkdir -p $(@D)
 	pandoc -d pandoc/pdf.yaml book.md -o $@
 $B/interrupted.pdf: $B/interrupted.typ $(figures) pandoc/typst.mjs
 	node pandoc/typst.mjs $B/interrupted.typ $@
@@ -134,7 +136,7 @@ $B/interrupted.pdf: $B/interrupted.typ $(figures) pandoc/typst.mjs
 
 ##   make check       test the programs, the recorded runs and the book (about two minutes)
 .PHONY: check check-code check-runs check-weave check-book
-check: check-code check-runs check-weave check-book
+check: check-code check-runs check-weave check-figures check-book
 	@$(LUA) pandoc/check_claims.lua $B $(chapters)
 	@cat $(test_exe:=.log) $B/check-*.log | awk '/^\[       OK/ {n++} / passed, 0 failed$$/ {n += $$(NF - 3)} \
 		END {print n " passed, 0 failed"}'
@@ -169,6 +171,21 @@ record: code
 		[ ! -t 2 ] || echo $$t >&2; \
 		$B/code/b-testing-signals/record -b $B $$t || exit 1; \
 	done
+
+##   make trace       record anew the strace logs of which the figures are drawn
+##   make check-trace record them again, and compare all but the times
+##   make figures     draw the figures
+.PHONY: trace check-trace figures check-figures
+trace: code $(test_exe)
+	@$(LUA) pandoc/trace.lua -b $B $(traces)
+check-trace: code $(test_exe)
+	@$(LUA) pandoc/trace.lua --check -b $B $(traces)
+figures:
+	@$(LUA) pandoc/figure.lua $(traces)
+check-figures:
+	@$(LUA) pandoc/test_figure.lua >$B/check-figures.log 2>&1 || { cat $B/check-figures.log; exit 1; }
+	@tail -n 1 $B/check-figures.log
+	@$(LUA) pandoc/figure.lua --check $(chapters:%=-m %) $(traces)
 
 ##   make weave       refresh the listings and sessions in the chapters
 .PHONY: weave

@@ -181,8 +181,8 @@ local function inline_run(svg, caption)
   local words = svg:match('<desc[^>]*>(.-)</desc>')
   local id = svg:match('<desc id="([^"]*)">')
   svg = svg:gsub('<desc.-</desc>\n', ''):gsub('<style>.-</style>\n', '')
-  local html = '<figure class="drawn">\n<div class="scroll" tabindex="0" role="group" aria-label="Figure, scrolls sideways">\n'
-    .. svg .. '</div>\n'
+  local html = ('<figure class="drawn">\n<div class="scroll" tabindex="0" role="group" aria-label="Figure: %s">\n'):format(
+    svg:match('<title[^>]*>(.-)</title>')) .. svg .. '</div>\n'
   local list = '</figcaption>\n<details>\n<summary>The same in words</summary>\n<p id="' .. id .. '">'
     .. words:gsub('\n', '<br />\n') .. '</p>\n</details>\n</figure>'
   local blocks = pandoc.Blocks { pandoc.RawBlock('html', html .. '<figcaption>') }
@@ -245,7 +245,12 @@ local function session(block)
       margin = string.format('<span class="tick">%4s </span>%s', shown, command and '$ ' or '')
     end
     text = escape(command or text or line)
-    table.insert(lines, margin .. (command and '<kbd>' .. text .. '</kbd>' or text))
+    if command then
+      text = '<kbd>' .. text .. '</kbd>'
+    else -- what the terminal shows for a key that was pressed
+      text = text:gsub('%^[CDZ\\]', '<kbd class="key">%0</kbd>')
+    end
+    table.insert(lines, margin .. text)
   end
   return raw('<pre class="session"%s><code>%s\n</code></pre>', for_html and ' tabindex="0"' or '', table.concat(lines, '\n'))
 end

@@ -46,7 +46,8 @@ end
 
 -- Text is UTF-8; its length is that of its characters.
 local function length(text) return utf8.len(text) or #text end
-local function escape(text) return (text:gsub('[&<>"]', { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" })) end
+local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
+local function escape(text) return (text:gsub('[&<>"]', ENTITIES)) end
 
 -- Calls -------------------------------------------------------------------------------
 
@@ -327,6 +328,17 @@ local function link_signals(list)
   end
 end
 
+-- A signal without a handler is deadly if its role is killed by it.
+local function find_deadly(trace)
+  local killer = {}
+  for _, event in ipairs(trace.events) do
+    if event.how == "killed" then killer[event.role] = event.signal end
+  end
+  for _, event in ipairs(trace.events) do
+    event.deadly = event.kind == "signal" and not event.handled and killer[event.role] == event.signal
+  end
+end
+
 -- Where a signal of the kernel's comes from: the timer, or what the head says, moment by moment.
 local function find_sources(trace)
   local last_at, index = {}, {}
@@ -530,7 +542,9 @@ local function place(trace, rows)
   local y, before = TOP + 16, nil
   for i, row in ipairs(rows) do
     row.gap = before ~= nil and before.event.kind ~= "cut" and row.event.kind ~= "cut" and row.t - before.t > GAP
-    if i > 1 then y = y + (row.gap and ROW + GAP_HEIGHT or row.event.kind == "cut" and ROW + 6 or before.event.kind == "cut" and ROW + 18 or ROW) end
+    if i > 1 then
+      y = y + ROW + (row.gap and GAP_HEIGHT or row.event.kind == "cut" and 6 or before.event.kind == "cut" and 18 or 0)
+    end
     row.y = y
     local event = row.event
     if row.part == "end" then event.y1, event.end_row = y, i else event.y, event.row = y, i end
@@ -907,13 +921,7 @@ local function svg_of(trace, name)
   for _, role in ipairs(trace.roles) do link_signals(of_role(trace, role)) end
   find_sources(trace)
   find_pipes(trace)
-  for _, event in ipairs(trace.events) do
-    if event.kind == "signal" then
-      for _, other in ipairs(trace.events) do
-        if other.role == event.role and other.how == "killed" and other.signal == event.signal and not event.handled then event.deadly = true end
-      end
-    end
-  end
+  find_deadly(trace)
   local rows = rows_of(trace)
   local height, bottom = place(trace, rows)
   local picture = setmetatable({}, Picture)
@@ -926,7 +934,6 @@ local function svg_of(trace, name)
       picture:text("head", "middle", trace.place[lane].lane, 28, lane)
     end
   end
-  for _, row in ipairs(rows) do if row.event.kind == "cut" then row.drawn = true end end
   draw_pipes(picture, trace, rows, bottom)
   draw_sources(picture, rows)
   for _, lane in ipairs(trace.lanes) do

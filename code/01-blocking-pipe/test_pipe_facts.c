@@ -151,6 +151,8 @@ static long torn_records(size_t size, size_t ask, int records)
 static void records_up_to_pipe_buf_are_never_torn(void **state)
 {
     (void)state;
+    assert_int_equal(PIPE_BUF, 4096); /* Linux's promise */
+    assert_int_equal(_POSIX_PIPE_BUF, 512); /* that of POSIX */
     assert_int_equal(torn_records(16, 3000, 20000), 0);
     assert_int_equal(torn_records(512, 3000, 5000), 0);
     assert_int_equal(torn_records(PIPE_BUF, 3000, 1000), 0);
@@ -210,17 +212,19 @@ static void fork_copies_descriptors_but_not_the_pipe(void **state)
     make_pipe(fd, 0);
     pid = fork_in_test();
     if (pid == 0) {
-        ssize_t n = write(fd[1], "c", 1);
-        close(fd[1]); /* the child's copy; the parent's stays open */
-        _exit(n == 1 ? 0 : 1);
+        ssize_t got = read(fd[0], &byte, 1), put = write(fd[1], "c", 1);
+        close(fd[0]); /* the child's copies; the parent's stay open */
+        close(fd[1]);
+        _exit(got == 1 && byte == 'p' && put == 1 ? 0 : 1);
     }
+    assert_int_equal(write(fd[1], "p", 1), 1); /* to the child */
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-    assert_int_equal(write(fd[1], "p", 1), 1);
+    assert_int_equal(write(fd[1], "q", 1), 1); /* to itself */
     assert_int_equal(read(fd[0], &byte, 1), 1);
     assert_int_equal(byte, 'c');
     assert_int_equal(read(fd[0], &byte, 1), 1);
-    assert_int_equal(byte, 'p');
+    assert_int_equal(byte, 'q');
     close_pipe(fd);
 }
 
@@ -239,6 +243,121 @@ static void a_zombie_keeps_its_status_until_it_is_waited_for(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WEXITSTATUS(status), 42);
     assert_int_equal(state_of(pid), 'X');
+}
+
+static void no_status_is_kept_when_SIGCHLD_is_ignored(void **state)
+{
+    int error;
+    pid_t pid, ended;
+
+    (void)state;
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    pid = fork_in_test();
+    if (pid == 0)
+        _exit(42);
+    ended = waitpid(pid, NULL, 0); /* waits for the end all the same */
+    error = errno;
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    assert_int_equal(ended, -1);
+    assert_int_equal(error, ECHILD);
+    assert_int_equal(state_of(pid), 'X');
+}
+
+static void a_shell_adds_128_to_the_number_of_the_signal(void **state)
+{
+    FILE *shell = popen("{ sh -c 'kill -9 $$'; } 2>/dev/null; echo $?", "r");
+    char status[16] = "";
+
+    (void)state;
+    assert_non_null(shell);
+    assert_non_null(fgets(status, sizeof status, shell));
+    pclose(shell);
+    assert_string_equal(status, "137\n");
+    assert_int_equal(SIGKILL, 9);
+}
+
+static int goodbye_fd;
+
+static void say_goodbye(void)
+{
+    if (write(goodbye_fd, "goodbye\n", 8) != 8)
+        _exit(1);
+}
+
+/* A parent that has registered a goodbye and printed a line that is still in its buffer, and a child of it that ends
+ * with `leave`. The parent itself writes its line out, and says no goodbye. Puts what both have written in `text`. */
+static void text_of_both(void (*leave)(int status), char *text, size_t size)
+{
+    int fd[2], status;
+    ssize_t n;
+    pid_t pid;
+
+    make_pipe(fd, 0);
+    pid = fork_in_test();
+    if (pid == 0) {
+        FILE *out = fdopen(fd[1], "w");
+        goodbye_fd = fd[1];
+        if (out == NULL || atexit(say_goodbye) != 0 || fputs("line\n", out) == EOF)
+            _exit(1);
+        pid = fork();
+        if (pid == 0)
+            leave(0);
+        _exit(pid == -1 || waitpid(pid, NULL, 0) != pid || fflush(out) == EOF ? 1 : 0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(fd[1]);
+    n = read(fd[0], text, size - 1); /* it is all there */
+    text[n < 0 ? 0 : n] = '\0';
+    close(fd[0]);
+}
+
+static void a_child_that_calls_exit_does_what_was_left_to_its_parent(void **state)
+{
+    char text[64];
+
+    (void)state;
+    text_of_both(exit, text, sizeof text);
+    assert_string_equal(text, "goodbye\nline\nline\n"); /* the child's goodbye, the child's line, the parent's */
+    text_of_both(_exit, text, sizeof text);
+    assert_string_equal(text, "line\n");
+}
+
+static void a_parent_that_keeps_the_read_end_sleeps_when_the_child_is_dead(void **state)
+{
+    static const char bytes[PIPE_BUF];
+    int status;
+    pid_t pid = fork_in_test();
+
+    (void)state;
+    if (pid == 0) {
+        int fd[2];
+        pid_t child;
+        alarm(60); /* if it does not sleep after all */
+        if (pipe(fd) == -1 || (child = fork()) == -1)
+            _exit(1);
+        if (child == 0)
+            _exit(0);
+        if (waitpid(child, NULL, 0) != child)
+            _exit(1);
+        while (write(fd[1], bytes, sizeof bytes) == sizeof bytes)
+            ; /* nobody will ever read it, and yet it is no error */
+        _exit(2);
+    }
+    await_asleep(pid, SYS_write);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void read_is_system_call_0_and_write_1_on_x86_64(void **state)
+{
+    (void)state;
+#ifdef __x86_64__
+    assert_int_equal(SYS_read, 0);
+    assert_int_equal(SYS_write, 1);
+#endif
 }
 
 static void a_message_is_one_record(void **state)
@@ -353,6 +472,11 @@ int main(void)
         cmocka_unit_test(writing_without_a_reader_kills_by_default),
         cmocka_unit_test(fork_copies_descriptors_but_not_the_pipe),
         cmocka_unit_test(a_zombie_keeps_its_status_until_it_is_waited_for),
+        cmocka_unit_test(no_status_is_kept_when_SIGCHLD_is_ignored),
+        cmocka_unit_test(a_shell_adds_128_to_the_number_of_the_signal),
+        cmocka_unit_test(a_child_that_calls_exit_does_what_was_left_to_its_parent),
+        cmocka_unit_test(a_parent_that_keeps_the_read_end_sleeps_when_the_child_is_dead),
+        cmocka_unit_test(read_is_system_call_0_and_write_1_on_x86_64),
         cmocka_unit_test(a_message_is_one_record),
         cmocka_unit_test(a_message_of_sixteen_letters_is_refused),
         cmocka_unit_test(half_a_record_is_eproto),

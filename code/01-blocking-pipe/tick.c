@@ -53,6 +53,8 @@ static void reset_signals(void)
     sigemptyset(&unblock);
     sigaddset(&unblock, SIGALRM);
     sigaddset(&unblock, SIGINT);
+    sigaddset(&unblock, SIGTERM);
+    sigaddset(&unblock, SIGHUP);
     if (sigprocmask(SIG_UNBLOCK, &unblock, NULL) == -1)
         err(1, "sigprocmask");
 }

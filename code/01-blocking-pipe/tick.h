@@ -21,9 +21,9 @@ enum { EXIT_STDOUT_LOST = 3 };
  * Opens descriptors 0 to 2 on /dev/null where they are closed, so that no pipe
  * gets their numbers. Ignores SIGPIPE: a write to a pipe without a reader then
  * fails with EPIPE. Sets SIGCHLD to its default, so that waitpid(2) gives a
- * status, and unblocks SIGALRM and SIGINT, whatever the process that started
- * us had done to them. Reads TICK_MS from the environment and starts the
- * clock.
+ * status, and unblocks SIGALRM, SIGINT, SIGTERM and SIGHUP, whatever the
+ * process that started us had done to them. Reads TICK_MS from the environment
+ * and starts the clock.
  *
  * -h prints the usage and `about` (one sentence, no final newline) on stdout
  * and ends the process with status 0. Any other argument, or a TICK_MS that is

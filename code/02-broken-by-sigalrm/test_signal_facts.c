@@ -2,11 +2,16 @@
 #define _GNU_SOURCE /* pipe2, F_GETPIPE_SZ */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -69,6 +74,43 @@ static int do_nanosleep(void)
     struct timespec hour = {.tv_sec = 3600};
 
     return nanosleep(&hour, NULL) == 0 ? 0 : errno;
+}
+
+static int do_select(void)
+{
+    fd_set set;
+
+    FD_ZERO(&set);
+    FD_SET(data[0], &set);
+    return select(data[0] + 1, &set, NULL, NULL, NULL) == 1 ? 0 : errno;
+}
+
+static int do_epoll_wait(void)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    if (fd == -1 || epoll_ctl(fd, EPOLL_CTL_ADD, data[0], &event) == -1)
+        return 97;
+    return epoll_wait(fd, &event, 1, -1) == 1 ? 0 : errno;
+}
+
+static int do_pause(void)
+{
+    return pause() == -1 ? errno : 0;
+}
+
+/* A read from a socket, of which `satisfy` knows nothing. With SO_RCVTIMEO it may take an hour at most. */
+static int do_timed_read(void)
+{
+    struct timeval hour = {.tv_sec = 3600};
+    int fd[2];
+    char byte;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) == -1 ||
+        setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &hour, sizeof hour) == -1)
+        return 97;
+    return read(fd[0], &byte, 1) == 1 ? 0 : errno;
 }
 
 static char wait_for_ring(void)
@@ -182,13 +224,85 @@ static void the_interrupted_call_keeps_its_own_errno(void **state)
     assert_int_equal(after_a_signal(do_read, SYS_read, clobber, 0, false), EINTR);
 }
 
-/* A write of more than the pipe holds, interrupted: returns the errno, or how much it wrote divided by 1024. */
+static void select_epoll_wait_pause_and_a_socket_with_a_timeout_are_never_restarted(void **state)
+{
+    static const int flags[] = {0, SA_RESTART};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(after_a_signal(do_select, SYS_pselect6, ring, flags[i], false), EINTR);
+        assert_int_equal(after_a_signal(do_epoll_wait, SYS_epoll_wait, ring, flags[i], false), EINTR);
+        assert_int_equal(after_a_signal(do_nanosleep, SYS_clock_nanosleep, ring, flags[i], false), EINTR);
+        assert_int_equal(after_a_signal(do_pause, SYS_pause, ring, flags[i], false), EINTR);
+        assert_int_equal(after_a_signal(do_timed_read, SYS_read, ring, flags[i], false), EINTR);
+    }
+}
+
+static void stop_and_continue(pid_t pid)
+{
+    kill(pid, SIGSTOP);
+    while (state_of(pid) != 'T')
+        ;
+    kill(pid, SIGCONT);
+}
+
+/* SIGWINCH at its default, which is to do nothing; SIGUSR1 ignored; and a stop. The child's one read goes on. */
+static void only_signals_with_a_handler_interrupt_a_read(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    setup_pipes(false);
+    pid = fork_in_test();
+    if (pid == 0) {
+        install(SIGUSR1, SIG_IGN, 0);
+        install(SIGWINCH, SIG_DFL, 0);
+        alarm(60);
+        _exit(do_read());
+    }
+    await_asleep(pid, SYS_read);
+    kill(pid, SIGUSR1);
+    kill(pid, SIGWINCH);
+    await_asleep(pid, SYS_read);
+    stop_and_continue(pid);
+    await_asleep(pid, SYS_read);
+    satisfy(SYS_read);
+    assert_int_equal(status_of(pid), 0);
+    close_pipes();
+}
+
+static int after_a_stop(int (*call)(void), long number)
+{
+    int outcome;
+    pid_t pid;
+
+    setup_pipes(false);
+    pid = fork_in_test();
+    if (pid == 0) {
+        alarm(60);
+        _exit(call());
+    }
+    await_asleep(pid, number);
+    stop_and_continue(pid);
+    outcome = status_of(pid);
+    close_pipes();
+    return outcome;
+}
+
+static void a_stop_interrupts_epoll_wait_although_there_is_no_handler(void **state)
+{
+    (void)state;
+    assert_int_equal(after_a_stop(do_epoll_wait, SYS_epoll_wait), EINTR);
+    assert_int_equal(after_a_stop(do_timed_read, SYS_read), EINTR);
+}
+
+/* A write of more than the pipe holds, interrupted: returns its errno, or 64 if it wrote 64 KiB, or 1. */
 static int do_long_write(void)
 {
     static char bytes[100000];
     ssize_t n = write(data[1], bytes, sizeof bytes);
 
-    return n == -1 ? 255 : (int)(n / 1024);
+    return n == -1 ? errno : n == 65536 ? 64 : 1;
 }
 
 static void a_write_that_has_moved_bytes_comes_back_short_in_both_cases(void **state)
@@ -198,8 +312,9 @@ static void a_write_that_has_moved_bytes_comes_back_short_in_both_cases(void **s
     assert_int_equal(after_a_signal(do_long_write, SYS_write, ring, SA_RESTART, false), 64);
 }
 
-/* Both signals become pending while the reader is stopped; the kernel takes the lower number first. */
-static int after_two_signals(int flags_usr1, int flags_usr2, char order[2])
+/* Both signals become pending while the reader is stopped; the kernel takes the lower number first. Returns what
+ * becomes of the read; `order` is that of the handlers. */
+static int after_two_signals(int low, int low_flags, int high, int high_flags, char order[2])
 {
     int outcome;
     pid_t pid;
@@ -207,16 +322,16 @@ static int after_two_signals(int flags_usr1, int flags_usr2, char order[2])
     setup_pipes(false);
     pid = fork_in_test();
     if (pid == 0) {
-        install(SIGUSR1, ring, flags_usr1);
-        install(SIGUSR2, ring, flags_usr2);
+        install(low, ring, low_flags);
+        install(high, ring, high_flags);
         _exit(do_read());
     }
     await_asleep(pid, SYS_read);
     kill(pid, SIGSTOP);
     while (state_of(pid) != 'T')
         ;
-    kill(pid, SIGUSR2);
-    kill(pid, SIGUSR1);
+    kill(pid, high);
+    kill(pid, low);
     kill(pid, SIGCONT);
     order[0] = wait_for_ring();
     order[1] = wait_for_ring();
@@ -228,15 +343,21 @@ static int after_two_signals(int flags_usr1, int flags_usr2, char order[2])
 
 static void of_two_signals_the_lower_number_decides_about_eintr(void **state)
 {
+    static const int higher[] = {SIGUSR2, SIGALRM};
     char order[2];
 
     (void)state;
-    assert_int_equal(after_two_signals(0, 0, order), EINTR);
-    assert_int_equal(after_two_signals(0, SA_RESTART, order), EINTR);
-    assert_int_equal(after_two_signals(SA_RESTART, 0, order), 0); /* no EINTR, although SIGUSR2 asked for it */
-    assert_int_equal(after_two_signals(SA_RESTART, SA_RESTART, order), 0);
-    assert_int_equal(order[0], SIGUSR2); /* the handler of the signal taken last runs first */
-    assert_int_equal(order[1], SIGUSR1);
+    assert_int_equal(SIGUSR1, 10);
+    assert_int_equal(SIGALRM, 14);
+    for (int i = 0; i < 2; i++) {
+        int high = higher[i];
+        assert_int_equal(after_two_signals(SIGUSR1, 0, high, 0, order), EINTR);
+        assert_int_equal(after_two_signals(SIGUSR1, 0, high, SA_RESTART, order), EINTR);
+        assert_int_equal(after_two_signals(SIGUSR1, SA_RESTART, high, 0, order), 0); /* although `high` asks for it */
+        assert_int_equal(after_two_signals(SIGUSR1, SA_RESTART, high, SA_RESTART, order), 0);
+        assert_int_equal(order[0], high); /* the handler of the signal taken last runs first */
+        assert_int_equal(order[1], SIGUSR1);
+    }
 }
 
 static void the_default_action_of_sigalrm_kills(void **state)
@@ -250,6 +371,7 @@ static void the_default_action_of_sigalrm_kills(void **state)
         _exit(0);
     }
     assert_int_equal(status_of(pid), 1000 + SIGALRM);
+    assert_int_equal(SIGALRM, 14);
 }
 
 static void a_child_inherits_handlers_but_neither_timers_nor_pending_signals(void **state)
@@ -343,23 +465,45 @@ static void siginterrupt_lasts_until_the_next_sigaction(void **state)
     install(SIGUSR2, SIG_DFL, 0);
 }
 
+static volatile sig_atomic_t blocked_in_handler;
+
+static void note_mask(int sig)
+{
+    sigset_t mask;
+
+    sigprocmask(SIG_BLOCK, NULL, &mask);
+    blocked_in_handler = sigismember(&mask, sig);
+}
+
+static int is_blocked(int sig)
+{
+    sigset_t mask;
+
+    sigprocmask(SIG_BLOCK, NULL, &mask);
+    return sigismember(&mask, sig);
+}
+
 static void a_handler_runs_with_its_own_signal_blocked(void **state)
 {
     (void)state;
-    assert_int_equal(pipe2(rang, O_CLOEXEC), 0);
-    install(SIGUSR1, ring, 0);
-    {
-        sigset_t before, after;
-        sigprocmask(SIG_BLOCK, NULL, &before);
-        raise(SIGUSR1);
-        sigprocmask(SIG_BLOCK, NULL, &after);
-        assert_int_equal(sigismember(&before, SIGUSR1), 0);
-        assert_int_equal(sigismember(&after, SIGUSR1), 0); /* and only while it runs */
-    }
-    assert_int_equal(wait_for_ring(), SIGUSR1);
+    blocked_in_handler = -1;
+    install(SIGUSR1, note_mask, 0);
+    assert_int_equal(is_blocked(SIGUSR1), 0);
+    raise(SIGUSR1);
+    assert_int_equal(blocked_in_handler, 1);
+    assert_int_equal(is_blocked(SIGUSR1), 0); /* and only while it runs */
+    install(SIGUSR1, note_mask, SA_NODEFER);
+    raise(SIGUSR1);
+    assert_int_equal(blocked_in_handler, 0); /* unless it wishes otherwise */
     install(SIGUSR1, SIG_DFL, 0);
-    close(rang[0]);
-    close(rang[1]);
+}
+
+/* C promises 0 to 127. */
+static void a_sig_atomic_t_is_an_int_on_linux(void **state)
+{
+    (void)state;
+    assert_int_equal(sizeof(sig_atomic_t), sizeof(int));
+    assert_int_equal(SIG_ATOMIC_MAX, INT_MAX);
 }
 
 int main(void)
@@ -370,6 +514,9 @@ int main(void)
         cmocka_unit_test(a_write_that_has_moved_nothing_behaves_like_a_read),
         cmocka_unit_test(poll_is_never_restarted),
         cmocka_unit_test(a_sleep_is_never_restarted),
+        cmocka_unit_test(select_epoll_wait_pause_and_a_socket_with_a_timeout_are_never_restarted),
+        cmocka_unit_test(only_signals_with_a_handler_interrupt_a_read),
+        cmocka_unit_test(a_stop_interrupts_epoll_wait_although_there_is_no_handler),
         cmocka_unit_test(the_interrupted_call_keeps_its_own_errno),
         cmocka_unit_test(a_write_that_has_moved_bytes_comes_back_short_in_both_cases),
         cmocka_unit_test(of_two_signals_the_lower_number_decides_about_eintr),
@@ -378,6 +525,7 @@ int main(void)
         cmocka_unit_test(strict_c_gives_the_signal_of_system_v),
         cmocka_unit_test(siginterrupt_lasts_until_the_next_sigaction),
         cmocka_unit_test(a_handler_runs_with_its_own_signal_blocked),
+        cmocka_unit_test(a_sig_atomic_t_is_an_int_on_linux),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,54 @@ static void signal_is_gone_after_one_delivery(void **state)
     assert_int_equal(exit_status(&p), 1000 + SIGALRM);
 }
 
+/* What the post does in one process: a child waits in recv, with a handler, and a parent sends on SIGUSR1. With a
+ * `False`, the child calls siginterrupt(SIGALRM, False). */
+static const char *const python[] = {
+    "python3", "-I", "-c",
+    "import multiprocessing, os, signal, sys\n"
+    "r, w = multiprocessing.Pipe(False)\n"
+    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\n"
+    "pid = os.fork()\n"
+    "if pid == 0:\n"
+    "    signal.signal(signal.SIGALRM, lambda *_: os.write(1, b'alarm(14)\\n'))\n"
+    "    if sys.argv[2] == 'False': signal.siginterrupt(signal.SIGALRM, False)\n"
+    "    os.write(1, b'ready\\n')\n"
+    "    os.write(1, r.recv().encode() + b'\\n')\n"
+    "    os._exit(0)\n"
+    "signal.sigwait([signal.SIGUSR1])\n"
+    "w.send('fool')\n"
+    "os.waitpid(pid, 0)\n",
+    NULL};
+
+/* Three alarms, each when the child is back in its read, and then the message. */
+static void expect_of_python(const char *siginterrupt, const char *expected)
+{
+    const char *args[] = {siginterrupt, NULL};
+    struct program p = {.name = "pending", .wrapper = python, .args = args}; /* argv[1], not run */
+    pid_t child;
+
+    program_launch(&p);
+    await_line(&p, "ready\n");
+    child = await_child(p.pid);
+    for (int i = 0; i < 3; i++) {
+        await_asleep(child, SYS_read);
+        kill(child, SIGALRM);
+    }
+    await_asleep(child, SYS_read);
+    await_asleep(p.pid, SYS_rt_sigtimedwait);
+    kill(p.pid, SIGUSR1);
+    program_finish(&p);
+    assert_string_equal(p.err, "");
+    assert_string_equal(p.out, expected);
+}
+
+static void in_python_a_handler_does_not_run_while_the_read_is_restarted(void **state)
+{
+    (void)state;
+    expect_of_python("None", "ready\nalarm(14)\nalarm(14)\nalarm(14)\nfool\n");
+    expect_of_python("False", "ready\nalarm(14)\nfool\n"); /* one for three, and only when the message comes */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_handler_that_changes_errno_is_noticed_far_away),
         cmocka_unit_test(a_plain_int_flag_is_never_seen),
         cmocka_unit_test(signal_is_gone_after_one_delivery),
+        cmocka_unit_test(in_python_a_handler_does_not_run_while_the_read_is_restarted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

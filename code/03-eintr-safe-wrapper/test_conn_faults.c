@@ -19,14 +19,21 @@ int __real_pipe2(int fd[2], int flags);
 int __real_socketpair(int domain, int type, int protocol, int fd[2]);
 int __real_fstat(int fd, struct stat *st);
 ssize_t __real_writev(int fd, const struct iovec *piece, int pieces);
+int __real_pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
+int __real_sigpending(sigset_t *set);
+int __real_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit);
 int __wrap_pipe2(int fd[2], int flags);
 int __wrap_socketpair(int domain, int type, int protocol, int fd[2]);
 int __wrap_fstat(int fd, struct stat *st);
 ssize_t __wrap_writev(int fd, const struct iovec *piece, int pieces);
+int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
+int __wrap_sigpending(sigset_t *set);
+int __wrap_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit);
 
 static int pipe_flags, socket_type; /* of the last call */
 static int fstats_until_failure;    /* 0: none fails */
 static bool short_with_sigpipe;     /* the next writev writes one byte, and raises SIGPIPE */
+static int writes, signal_calls;    /* how often writev was called, and what has to do with SIGPIPE */
 
 int __wrap_pipe2(int fd[2], int flags)
 {
@@ -51,11 +58,30 @@ int __wrap_fstat(int fd, struct stat *st)
 
 ssize_t __wrap_writev(int fd, const struct iovec *piece, int pieces)
 {
+    writes++;
     if (!short_with_sigpipe)
         return __real_writev(fd, piece, pieces);
     short_with_sigpipe = false;
     raise(SIGPIPE);
     return write(fd, piece[0].iov_base, 1);
+}
+
+int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+    signal_calls++;
+    return __real_pthread_sigmask(how, set, old);
+}
+
+int __wrap_sigpending(sigset_t *set)
+{
+    signal_calls++;
+    return __real_sigpending(set);
+}
+
+int __wrap_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit)
+{
+    signal_calls++;
+    return __real_sigtimedwait(set, info, limit);
 }
 
 static int open_descriptors(void)
@@ -195,6 +221,22 @@ static void a_sigpipe_pending_for_a_thread_stays_with_it(void **state)
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+static void the_guard_against_sigpipe_is_two_calls_on_a_pipe_and_none_on_a_socket(void **state)
+{
+    conn *a, *b;
+
+    (void)state;
+    for (int duplex = 0; duplex < 2; duplex++) {
+        assert_int_equal(conn_pair(&a, &b, duplex), 0);
+        writes = signal_calls = 0;
+        assert_int_equal(conn_send(b, "fool"), 0);
+        assert_int_equal(writes, duplex ? 0 : 1);
+        assert_int_equal(signal_calls, duplex ? 0 : 2);
+        conn_close(a);
+        conn_close(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_socket_adopted_for_reading_does_not_send),
         cmocka_unit_test(sigpipe_of_a_short_write_is_taken_away),
         cmocka_unit_test(a_sigpipe_pending_for_a_thread_stays_with_it),
+        cmocka_unit_test(the_guard_against_sigpipe_is_two_calls_on_a_pipe_and_none_on_a_socket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

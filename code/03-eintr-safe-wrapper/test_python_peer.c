@@ -291,6 +291,37 @@ static void talks_to_python(void **state)
     assert_true((atoi(their_alarms) > 0) == (period_us > 0));
 }
 
+/* What Python's Connection makes of these bytes and the end behind them: printf(1) writes them. */
+static void expect_of_python(const char *wire, const char *said)
+{
+    char command[512], line[64] = "";
+    FILE *python;
+
+    snprintf(command, sizeof command,
+             "printf '%s' | python3 -I -c '\n"
+             "import os\n"
+             "from multiprocessing.connection import Connection\n"
+             "try: print(Connection(os.dup(0), writable=False).recv_bytes())\n"
+             "except EOFError: print(\"the end\")\n"
+             "except OSError as error: print(error)'", wire);
+    python = popen(command, "r");
+    assert_non_null(python);
+    if (fgets(line, sizeof line, python) == NULL)
+        line[0] = '\0';
+    assert_int_equal(pclose(python), 0);
+    assert_string_equal(line, said);
+}
+
+static void python_takes_a_negative_length_for_0_and_an_end_behind_a_length_for_a_good_one(void **state)
+{
+    (void)state;
+    expect_of_python("\\000\\000\\000\\004fool", "b'fool'\n");
+    expect_of_python("", "the end\n");
+    expect_of_python("\\377\\377\\377\\376", "b''\n"); /* -2 */
+    expect_of_python("\\000\\000\\000\\004", "the end\n"); /* four bytes are to follow */
+    expect_of_python("\\000\\000\\000\\004fo", "got end of file during message\n");
+}
+
 #define PEERS(what, is_socket, how, period, flag) \
     { \
         .name = "talks_to_python_" what how, .test_func = talks_to_python, \
@@ -306,6 +337,7 @@ int main(void)
         PEERS("through_a_socketpair", true, "", 0, 0),
         PEERS("through_a_socketpair", true, "_in_a_storm", 1000, 0),
         PEERS("through_a_socketpair", true, "_in_a_storm_SA_RESTART", 1000, SA_RESTART),
+        cmocka_unit_test(python_takes_a_negative_length_for_0_and_an_end_behind_a_length_for_a_good_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,10 @@
 /* The wrong programs of chapter 3 fail, and fail as the chapter says; and the
  * library in front of chapter 2's program mends that. Built with gcc -O2 and
- * without sanitizers. */
+ * without sanitizers. The last two tests count what the chapter says how many
+ * there are of: they read files beside this one, and run in the repository's
+ * root. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -60,12 +63,46 @@ static void a_read_put_in_front_mends_chapter_2(void **state)
     assert_int_equal(exit_status(&p), 0);
 }
 
+/* How many lines of a file of this folder have `what` in them. */
+static int lines_with(const char *what, const char *file)
+{
+    char path[4096], line[4096];
+    int n = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s", __FILE__);
+    snprintf(strrchr(path, '/') + 1, 64, "%s", file);
+    f = fopen(path, "r");
+    if (f == NULL)
+        fail_msg("no %s from here: run this test in the repository's root", path);
+    while (fgets(line, sizeof line, f) != NULL)
+        n += line[0] != '#' && strstr(line, what) != NULL;
+    fclose(f);
+    return n;
+}
+
+/* That each does what its line says, `make mutants` finds out: it needs minutes. */
+static void there_are_178_mutants_and_10_of_them_cannot_be_told_from_the_library(void **state)
+{
+    (void)state;
+    assert_int_equal(lines_with(" | ", "mutants.list"), 178);
+    assert_int_equal(lines_with(" | equivalent: ", "mutants.list"), 10);
+}
+
+static void the_assignment_has_30_public_tests(void **state)
+{
+    (void)state;
+    assert_int_equal(lines_with(" cmocka_unit_test(", "assignment/test_frame.c"), 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_sent_again_from_the_top_is_damaged),
         cmocka_unit_test(a_receive_begun_anew_takes_the_text_for_a_length),
         cmocka_unit_test(a_read_put_in_front_mends_chapter_2),
+        cmocka_unit_test(there_are_178_mutants_and_10_of_them_cannot_be_told_from_the_library),
+        cmocka_unit_test(the_assignment_has_30_public_tests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

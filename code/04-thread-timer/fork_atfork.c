@@ -1,4 +1,6 @@
-/* fork_atfork - fork_locked put right: the fork waits for the lock.
+/* fork_atfork - fork_locked put right, as to the lock: the fork waits for it.
+ * (Its child calls more than POSIX allows the child of a process with threads:
+ * say() is not async-signal-safe. glibc and musl let it.)
  *
  * usage: fork_atfork [-h]
  */

@@ -85,7 +85,7 @@ static void look(struct holdings *has)
 
     getitimer(ITIMER_REAL, &timer);
     sigaction(SIGALRM, NULL, &sa);
-    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
     sigpending(&pending);
     has->alarm_timer = timer.it_value.tv_sec > 0;
     has->timerfd = read(timer_fd, &ticks, sizeof ticks) == sizeof ticks;

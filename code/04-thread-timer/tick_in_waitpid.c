@@ -1,4 +1,6 @@
-/* tick_in_waitpid - a thread goes on while another one is blocked.
+/* tick_in_waitpid - a thread goes on while another one is blocked. (Its child
+ * calls more than POSIX allows the child of a process with threads: say() is
+ * not async-signal-safe. glibc and musl let it.)
  *
  * usage: tick_in_waitpid [-h]
  */

@@ -22,6 +22,9 @@
  * Does NOT run any signal handler: all signals are blocked in the thread. (A
  * fault in the callback, such as SIGSEGV, kills the process, even if there is
  * a handler for it.)
+ * Does NOT clear that mask for what the callback starts: threads and programs
+ * inherit it, and then SIGTERM cannot end them. Set the mask before you start
+ * one.
  * Knows nothing of pthread_cancel(3), neither in the callback nor in a thread
  * that is in one of the two functions. A callback returns; it must not leave
  * by longjmp(3) or pthread_exit(3).
@@ -44,13 +47,13 @@ typedef struct timer timer;
  * expirations is the number of deadlines passed since the call before: 1, or
  * more if the callback, or the machine, took too long. Deadlines that were
  * missed get one call together, at once, and the next call is again on the
- * beat; so the sum of all expirations is the number of periods since the
- * start. (A read(2) of a timerfd gives the same number.)
+ * beat; so at each call the sum of all is the number of periods passed. (A read(2) of a timerfd gives the same number.)
  *
  * Returns 0, and the caller owns *t, which has its value before the first
  * call; -1 with errno, and *t is as it was and nothing is left behind: EINVAL
  * if period_us is less than 1 or more than TIMER_PERIOD_MAX_US, ENOMEM, or
- * EAGAIN if the system has no thread to give. */
+ * EAGAIN if the system has no thread to give, or another error of the thread
+ * functions. */
 int timer_start(timer **t, long long period_us,
                 void (*callback)(void *arg, unsigned long expirations),
                 void *arg);
@@ -64,7 +67,8 @@ int timer_start(timer **t, long long period_us,
  *
  * Returns 0. In the callback of the timer itself, which cannot wait for its
  * own end: -1 with errno EDEADLK, and the timer goes on.
- * Must NOT be called by a thread with a lock that the callback waits for. */
+ * Must NOT be called by a thread with a lock that the callback waits for, or by
+ * two callbacks for each other's timers. */
 int timer_stop(timer *t);
 
 #ifdef __cplusplus

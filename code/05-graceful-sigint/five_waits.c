@@ -136,9 +136,10 @@ static void prepare(const struct way *way)
     sigemptyset(&sa.sa_mask);
     if (sigaction(SIGINT, &sa, NULL) == -1)
         err(1, "sigaction");
-    if (sigprocmask(way->blocks ? SIG_BLOCK : SIG_UNBLOCK, &sigint_only,
-                    NULL) == -1)
-        err(1, "sigprocmask");
+    errno = pthread_sigmask(way->blocks ? SIG_BLOCK : SIG_UNBLOCK, &sigint_only,
+                            NULL);
+    if (errno != 0)
+        err(1, "pthread_sigmask");
 }
 
 // § A message instead of a signal

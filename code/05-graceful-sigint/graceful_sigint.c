@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,9 +43,21 @@ static int wait_for_the_end(int lifeline)
     return termination_signal();
 }
 
+// § A lost stdout stops nobody
+static bool stdout_lost;
+
+static void show(const char *text)
+{
+    if (stdout_lost || full_write(STDOUT_FILENO, text, strlen(text)) > 0)
+        return;
+    warn("stdout");
+    stdout_lost = true; /* and the work goes on, unseen */
+}
+
 // § The child cleans up
 static int child(int lifeline)
 {
+    char line[64];
     int why;
 
     termination_catch();
@@ -57,7 +70,9 @@ static int child(int lifeline)
         warnx("end of file: the parent is gone");
         return 1;
     }
-    say("\nsub process: %s, cleaned up", termination_name(why));
+    snprintf(line, sizeof line, "\nsub process: %s, cleaned up\n",
+             termination_name(why));
+    show(line);
     die_of(why);
 }
 
@@ -76,27 +91,16 @@ static void tell(int why)
     lifeline_end = -1;
 }
 
-// § What the parent shows
-static bool stdout_lost;
-
-static void show(const char *text)
-{
-    if (stdout_lost || full_write(STDOUT_FILENO, text, strlen(text)) > 0)
-        return;
-    warn("stdout");
-    stdout_lost = true; /* and the work goes on, unseen */
-}
-
 // § The next tick
-/* A tick that comes late is made up for; those of a long stop (Ctrl-Z, fg) are
- * not, or their dots would come in a burst. */
+/* A tick that comes late is made up for; whole ticks that were missed (Ctrl-Z,
+ * fg) are not, or their dots would come in a burst. */
 static void await_next_tick(void)
 {
     static double next;
     double now = tick_now();
 
     next++;
-    if (now > next + 2)
+    if (now >= next + 1)
         next = (double)(long)now + 1;
     sleep_until_tick(next);
 }
@@ -127,7 +131,7 @@ static bool child_has_ended(pid_t pid)
 static int join(pid_t pid, int rounds)
 {
     int why = termination_signal(), status;
-    char ending[64];
+    char ending[64], line[160];
 
     tell(why == 0 ? PARENT_LEAVES : why);
     if (safe_waitpid(pid, &status, 0) == -1)
@@ -137,9 +141,9 @@ static int join(pid_t pid, int rounds)
         warnx("the child %s", ending);
     if (why == 0)
         return 1;
-    if (!stdout_lost)
-        say("parent: %s, rounds finished: %d; the child %s",
-            termination_name(why), rounds, ending);
+    snprintf(line, sizeof line, "parent: %s, rounds finished: %d; the child %s\n",
+             termination_name(why), rounds, ending);
+    show(line);
     die_of(why);
 }
 

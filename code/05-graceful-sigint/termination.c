@@ -53,14 +53,15 @@ void die_of(int sig)
 }
 
 // § The first asks, the second insists
-static volatile sig_atomic_t first;
+static volatile sig_atomic_t first, asked; /* asked: by SIGINT or SIGTERM */
 
 static void on_termination(int sig)
 {
+    if (asked && sig != SIGHUP)
+        die_of(sig);
     if (first == 0)
         first = sig;
-    else if (sig != SIGHUP)
-        die_of(sig);
+    asked = asked || sig != SIGHUP;
 }
 
 int termination_signal(void)
@@ -78,7 +79,7 @@ void termination_catch(void)
 {
     struct sigaction sa = {.sa_handler = on_termination}, now;
 
-    termination_set(&sa.sa_mask); /* the handler is not interrupted by itself */
+    termination_set(&sa.sa_mask); /* nor does one interrupt it */
     for (int i = 0; i < SIGNALS; i++) {
         if (sigaction(signals[i], NULL, &now) == -1)
             fail("sigaction");

@@ -39,14 +39,18 @@ void termination_unblock(const sigset_t *before);
 /* Catches those of the termination signals that are not ignored at the moment:
  * nohup(1), or a script that starts the program with &, wished the others so.
  * The first signal sets what termination_signal() returns, and interrupts what
- * can be interrupted: without SA_RESTART. A second one, of any of the three
- * kinds except SIGHUP, kills the process at once, from inside the handler. A
+ * can be interrupted: without SA_RESTART. After a SIGINT or SIGTERM, another
+ * SIGINT or SIGTERM kills the process at once, from inside the handler. A
  * failure is said on stderr and ends the process with status 1.
  *
  * Does NOT tell somebody who presses Ctrl-C twice from one Ctrl-C that reaches
  * the process twice, from the terminal and from a parent that passes it on:
- * pass it on in another way. SIGHUP never insists, since one hang-up may send
- * it several times: the kernel does, and the shell.
+ * pass it on in another way. SIGHUP neither insists nor counts as asked: one
+ * hang-up may send it several times, and of several signals that wait the
+ * kernel delivers the lowest number first, which is SIGHUP.
+ * Does NOT kill while the signals are blocked. Two kinds that wait together
+ * are a first and a second: the second strikes in termination_unblock, before
+ * any cleaning up.
  * Does NOT count: two SIGINT that come while it is blocked are one. */
 void termination_catch(void);
 

@@ -100,7 +100,7 @@ local function names_of(row)
 end
 
 local function markdown(groups, musl)
-  local out = { "", ("Measured on %s with %s, and with %s where the table says so."):format(groups.kernel,
+  local out = { "", ("Measured on %s with %s. It was measured with %s as well; where that differs, the table says so."):format(groups.kernel,
     groups.library, musl.library) }
   for _, group in ipairs(groups) do
     table.insert(out, "")

@@ -37,7 +37,7 @@ static long call_sleep(void)
 // § Sleeping
 static const struct call calls[] = {
     {"nanosleep", NULL, call_nanosleep},
-    {"clock_nanosleep", NULL, call_clock_nanosleep},
+    {"clock_nanosleep (relative)", NULL, call_clock_nanosleep},
     {"clock_nanosleep (ABSTIME)", NULL, call_clock_nanosleep_abstime},
     {"usleep", NULL, call_usleep},
     {"sleep", NULL, call_sleep},

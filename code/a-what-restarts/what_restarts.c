@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE /* gnu_get_libc_version */
 #include <err.h>
+#include <string.h>
 #include <sys/utsname.h>
 #ifdef __GLIBC__
 #include <gnu/libc-version.h>
@@ -30,7 +31,9 @@ static void print_machine(void)
 
     if (uname(&kernel) == -1)
         err(1, "uname");
-    say("kernel: %s %s %s", kernel.sysname, kernel.release, kernel.machine);
+    say("kernel: %s %.*s %s", kernel.sysname,
+        (int)strspn(kernel.release, "0123456789."), kernel.release,
+        kernel.machine); /* without what the builder has added */
 #ifdef __GLIBC__
     say("library: glibc %s", gnu_get_libc_version());
 #else
@@ -41,7 +44,7 @@ static void print_machine(void)
 // § One group, line by line
 static void print_line(const char *name, const char *const answers[WAYS])
 {
-    say("%-30s %-15s %-15s %s", name, answers[NO_RESTART], answers[RESTART],
+    say("%-31s %-15s %-15s %s", name, answers[NO_RESTART], answers[RESTART],
         answers[STOP]);
 }
 

@@ -76,6 +76,8 @@ static void set_signals(const struct program *p)
         return;
     sigaddset(&set, SIGALRM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     sigprocmask(SIG_SETMASK, &set, NULL);
     sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 }

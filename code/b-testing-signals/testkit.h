@@ -36,7 +36,7 @@ struct program {
     const char *stdout_path; /* stdout goes to this file instead of `out` */
     bool stdout_closed_pipe; /* stdout is a pipe that nobody reads */
     int close_below;         /* start with the descriptors below this number closed */
-    bool block_signals;      /* start with SIGALRM and SIGINT blocked, SIGCHLD ignored, SIGPIPE ignored */
+    bool block_signals;      /* start with SIGALRM, SIGINT, SIGTERM and SIGHUP blocked, SIGCHLD ignored, SIGPIPE ignored */
     bool merged;             /* stderr into `out`, to see the order of lines */
     bool terminal;           /* stdin, stdout, stderr are a new terminal, and `out` what it showed */
     /* ---- */
