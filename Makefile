@@ -215,7 +215,7 @@ check-sanitizers:
 	$(call other_build,build/clang) CC=clang CFLAGS='$(CFLAGS) -Werror'
 	ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	$(call other_build,build/asan) CFLAGS='$(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -Werror'
-	TESTKIT_DEFERS_SIGNALS=1 TSAN_OPTIONS=exitcode=66 $(call other_build,build/tsan) CFLAGS='$(CFLAGS) -fsanitize=thread'
+	TESTKIT_DEFERS_SIGNALS=1 TSAN_OPTIONS=exitcode=66:atexit_sleep_ms=0 $(call other_build,build/tsan) CFLAGS='$(CFLAGS) -fsanitize=thread'
 	STORM_US=5000 STORM_LARGEST=1048576 TIMER_STARTS=300 TIMER_BEATS=20000 WAIT_ROUNDS=300 TESTKIT_RUNNER='valgrind -q --error-exitcode=99 --leak-check=full' \
 	$(MAKE) --no-print-directory $(filter-out %/test_every_program.run,$(call right_runs,$B))
 	for t in test_safe_io test_conn test_conn_faults test_fault_matrix; do \
