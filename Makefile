@@ -202,12 +202,12 @@ check-book: book
 	@$(LUA) pandoc/check_links.lua $B/html
 
 ##   make check-sanitizers  the tests of the right programs again, with clang, ASan and UBSan, TSan, valgrind; musl builds
-# (test_*_facts ask the kernel, and test no code of ours.) What a sanitizer reports, on stderr or by its exit status,
+# (test_*_facts and test_what_restarts ask the kernel, and test no code of ours.) What a sanitizer reports, on stderr or by its exit status,
 # fails the test that saw it. Under TSan a handler runs only when the program calls something that TSan knows, so the
 # tests of loops without any call are skipped there.
 # valgrind needs descriptors 0 to 2 for itself, so test_every_program, which closes them, is left out there.
 .PHONY: check-sanitizers
-right_tests := $(foreach t,$(tests),$(if $(findstring /test_wrong_,$t)$(filter %_facts.c,$t),,$t))
+right_tests := $(foreach t,$(tests),$(if $(findstring /test_wrong_,$t)$(filter %_facts.c %_restarts.c,$t),,$t))
 right_runs   = $(right_tests:%.c=$1/%.run)
 other_build  = $(MAKE) --no-print-directory B=$1 $(call right_runs,$1)
 check-sanitizers: export TESTKIT_ONLY_RIGHT := 1
