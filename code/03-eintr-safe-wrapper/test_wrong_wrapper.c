@@ -38,11 +38,14 @@ static void a_message_sent_again_from_the_top_is_damaged(void **state)
 static void a_receive_begun_anew_takes_the_text_for_a_length(void **state)
 {
     struct program p = {.name = "restarted_recv", .tick_ms = 50};
+    char *out = p.out;
 
     (void)state;
     program_run(&p);
     without_repeated_alarms(p.out);
-    assert_string_equal(p.out, "sub process: a message of 4 bytes\n"
+    if (strncmp(out, "alarm(14)\n", 10) == 0) /* a slow machine: it rang before the length was sent, too */
+        out += 10;
+    assert_string_equal(out, "sub process: a message of 4 bytes\n"
                                "alarm(14)\n"
                                "sub process: a message of 1718579052 bytes\n"); /* "fool" */
     assert_int_equal(exit_status(&p), 1);

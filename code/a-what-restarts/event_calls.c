@@ -133,6 +133,7 @@ static long call_sigsuspend(void)
     return sigsuspend(&none);
 }
 
+// § Waiting for one signal
 static long call_sigtimedwait(void)
 {
     return sigtimedwait(&other, NULL, &hour);

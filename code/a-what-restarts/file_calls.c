@@ -135,6 +135,7 @@ static int signals(void)
     return fd[0] == -1 ? -1 : sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+// § Reading events
 static int watches(void)
 {
     return (fd[0] = inotify_init1(IN_CLOEXEC)) == -1 ? -1 : 0;

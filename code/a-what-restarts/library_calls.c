@@ -47,6 +47,7 @@ static int stream_to_pipe(void)
     return fputc('x', stream) == EOF ? -1 : 0;
 }
 
+// § Using streams
 static long call_fgetc(void)
 {
     return fgetc(stream);

@@ -66,6 +66,7 @@ static long futex(int operation, const struct timespec *limit)
     return syscall(SYS_futex, &word, operation, word, limit, NULL, any_bit);
 }
 
+// § Waiting for a futex
 static long call_futex(void)
 {
     return futex(FUTEX_WAIT, NULL);
@@ -135,6 +136,7 @@ static long call_mutex_timedlock(void)
     return by_errno(pthread_mutex_timedlock(&mutex, &limit));
 }
 
+// § Conditions
 static long call_cond_wait(void)
 {
     return by_errno(pthread_cond_wait(&condition, &mutex));

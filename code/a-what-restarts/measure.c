@@ -75,6 +75,7 @@ static void child(const struct call *call, enum way way)
     shared->returned = true;
 }
 
+// § Starting it
 static void start(struct measurement *m)
 {
     pid_t parent = getpid();
@@ -95,7 +96,7 @@ static void start(struct measurement *m)
     }
 }
 
-// § One thread, asleep?
+// § A number in /proc
 static long number_after(const char *name, const char *line)
 {
     size_t length = strlen(name);
@@ -104,6 +105,7 @@ static long number_after(const char *name, const char *line)
                                             : 0;
 }
 
+// § One thread, asleep?
 static long switches_of_sleeper(int dir, const char *tid)
 {
     char path[32], line[128];
@@ -210,7 +212,7 @@ static void disturb(struct measurement *m)
         interrupt(m);
 }
 
-// § What became of it
+// § It did not block
 static const char *answer_unblocked(int error)
 {
     switch (error) {
@@ -227,6 +229,7 @@ static const char *answer_unblocked(int error)
     }
 }
 
+// § The answer
 static const char *answer(const struct measurement *m)
 {
     if (!m->shared->returned)
@@ -238,6 +241,7 @@ static const char *answer(const struct measurement *m)
     return m->shared->error == EINTR ? "EINTR" : strerror(m->shared->error);
 }
 
+// § The end of a measurement
 static void end(const struct measurement *m)
 {
     if (kill(m->pid, SIGKILL) == -1 || waitpid(m->pid, NULL, 0) == -1 ||

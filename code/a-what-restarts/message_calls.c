@@ -29,6 +29,7 @@ static void keep(int sock, int (*make)(void), void (*remove)(int id))
     _exit(0);
 }
 
+// § Made by somebody who cleans up
 /* Queues and semaphores of System V outlive their processes. So another
  * process makes them, and removes them when this one has ended, however.
  * Returns the identifier, or -1 with errno. */
@@ -80,6 +81,7 @@ static int full_queue(void)
     return errno == EAGAIN ? 0 : -1;
 }
 
+// § Sending and receiving
 static long call_msgrcv(void)
 {
     struct { long type; char text[1024]; } message;
@@ -140,6 +142,7 @@ static int full_mq(void)
     return empty_mq() == -1 ? -1 : mq_send(mq, buffer, 1, 0);
 }
 
+// § Sending and receiving, in POSIX
 static long call_mq_receive(void)
 {
     return mq_receive(mq, buffer, 1, NULL);

@@ -43,7 +43,7 @@ local function load_table(path)
     elseif #row ~= 4 then
       fail(path, "line %d: expected 4 columns, found: %s", n, line)
     elseif fresh then
-      table.insert(groups, { title = row[1], columns = row })
+      table.insert(groups, { title = row[1] })
       fresh = false
     else
       table.insert(groups[#groups] or fail(path, "line %d: no group yet", n), row)
@@ -99,13 +99,18 @@ local function names_of(row)
   return table.concat(names, ", ")
 end
 
+local function rows_in(groups)
+  local n = 0
+  for _, group in ipairs(groups) do n = n + #group end
+  return n
+end
+
 local function markdown(groups, musl)
-  local out = { "", ("Measured on %s with %s. It was measured with %s as well; where that differs, the table says so."):format(groups.kernel,
-    groups.library, musl.library) }
+  local out = { "", ("%d waits, measured on %s with %s. They were measured with %s as well; a cell says where that differs.")
+    :format(rows_in(groups), groups.kernel, groups.library, musl.library) }
   for _, group in ipairs(groups) do
     table.insert(out, "")
-    table.insert(out, ("| %s | %s | %s | %s |"):format(group.title:gsub("^%l", string.upper),
-      table.unpack(group.columns, 2)))
+    table.insert(out, ("| %s | no flag | flag | stopped |"):format((group.title:gsub("^%l", string.upper))))
     table.insert(out, "|---|---|---|---|")
     for _, row in ipairs(fold(group)) do
       table.insert(out, ("| %s | %s |"):format(names_of(row), row.answers))
@@ -156,14 +161,12 @@ local to = from and text:find(END, from, true)
 if not to then fail(path, "no lines '%s' and '%s'", BEGIN, END) end
 
 local have = text:sub(from + 1, to - 1)
-local rows = 0
-for _, group in ipairs(groups) do rows = rows + #group end
 if have == want then
-  print(("restarts: %d rows, as measured"):format(rows))
+  print(("restarts: %d rows, as measured"):format(rows_in(groups)))
 elseif check then
   local found, expected = first_difference(have, want)
   fail(path, "the table is not what %s*.txt say:\n    - %s\n    + %s", FOLDER, found, expected)
 else
   replace_file(path, text:sub(1, from) .. want .. text:sub(to))
-  print(("restarts: %s: the table of %d rows is new"):format(path, rows))
+  print(("restarts: %s: the table of %d rows is new"):format(path, rows_in(groups)))
 end

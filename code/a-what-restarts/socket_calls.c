@@ -101,6 +101,7 @@ static int new_socket(void)
     return fd[0] == -1 ? -1 : 0;
 }
 
+// § Queues that are full
 static int busy_unix(void)
 {
     if (listen_unix() == -1)

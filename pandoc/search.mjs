@@ -1,0 +1,369 @@
+// Make the data of the site's search: node pandoc/search.mjs build/html
+//
+// Run from the top of the book, after all pages are made. Writes two scripts into that folder, which script.js loads
+// when somebody searches for the first time (scripts, because a page opened from a file may load nothing else):
+//
+//   minisearch.js    the library, without its comments
+//   search-index.js  `bookSearch`: the sections of the pages with their full-text index, and the *things* of the
+//                    book: calls, error numbers, signals, flags, programs, modules, functions, tests and terms, each
+//                    with the paragraph that explains it, its rows in the table of appendix A, and who uses it.
+//
+// The same pages and the same code give the same bytes.
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+
+// ---------------------------------------------------------------------------------------------------- a page's text
+
+const entities = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
+export const unescape = text => text.replace(/&(#x?)?(\w+);/g, (all, number, name) =>
+  number ? String.fromCodePoint(parseInt(name, number === "#x" ? 16 : 10)) : entities[name] ?? all);
+const squeeze = text => text.replace(/\s+/g, " ").trim();
+
+const empty = new Set(["area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"]);
+const silent = new Set(["pre", "nav", "svg", "style", "script", "button", "sup", "figcaption", "summary"]);
+const heading = /^h[1-6]$/;
+const block = /^(p|li|dt|dd|td|th|tr|h[1-6]|div|section|table|ul|ol|dl|figure|aside|details|blockquote)$/;
+
+// The parts of a page: { page, title, sections }. A section is { id, title, level, paragraphs, listings }; a paragraph
+// { text, terms, codes, manuals }, where terms are set in bold, codes as code, manuals are pages such as read(2).
+export function readPage(html) {
+  const sections = [];
+  const main = html.match(/<main[\s>][\s\S]*<\/main>/)?.[0] ?? "";
+  const open = []; // the elements around this place
+  let section, paragraph, id;
+  const newSection = (level, id) => sections.push(section = { id, title: "", level, paragraphs: [], listings: [] });
+  const newParagraph = tag => paragraph = { tag, text: "", terms: [], codes: [], manuals: [] };
+  const endParagraph = () => {
+    if (paragraph && paragraph.text.trim()) {
+      paragraph.text = squeeze(paragraph.text);
+      if (heading.test(paragraph.tag)) section.title = paragraph.text;
+      else section.paragraphs.push(paragraph);
+    }
+    paragraph = null;
+  };
+  const isSilent = element => silent.has(element.tag) || element.silent;
+  newSection(1, "");
+  for (const [, comment, end, tag, attributes, text] of main.matchAll(/(<!--[\s\S]*?-->)|<(\/?)([a-zA-Z][\w-]*)([^>]*)>|([^<]+)/g)) {
+    if (comment) continue;
+    const top = open[open.length - 1];
+    if (text !== undefined) {
+      if (top?.silent) {
+        if (top.listing) section.listings.push(unescape(text).trim());
+        continue;
+      }
+      paragraph ??= newParagraph(top?.tag ?? "p");
+      const plain = unescape(text);
+      paragraph.text += plain;
+      for (const element of open) if (element.kept) element.kept.text += plain;
+    } else if (end) {
+      while (open.length && open[open.length - 1].tag !== tag) open.pop();
+      const element = open.pop();
+      if (element?.kept) element.kept.to.push(squeeze(element.kept.text));
+      if (block.test(tag) && !element?.silent) endParagraph();
+    } else {
+      if (block.test(tag) && !top?.silent) endParagraph();
+      const attribute = name => unescape(attributes.match(new RegExp(`\\s${name}="([^"]*)"`))?.[1] ?? "");
+      const element = { tag };
+      element.silent = top?.silent || silent.has(tag) || attribute("aria-hidden") === "true" ||
+        /\b(anchor|permalink)\b/.test(attribute("class"));
+      element.caption = top?.caption || tag === "figcaption";
+      element.listing = element.caption && tag === "code";
+      if (tag === "section" && attribute("id") && !element.silent) id = attribute("id");
+      if (heading.test(tag) && !element.silent) {
+        const own = attribute("id") || id || section.id;
+        if (+tag[1] <= 3) newSection(+tag[1], own);
+        newParagraph(tag);
+      }
+      if (!element.silent && block.test(tag) && !heading.test(tag) && /^(p|li|td|th|dt|dd)$/.test(tag)) newParagraph(tag);
+      if (paragraph && !element.silent) {
+        if (tag === "strong" || tag === "dfn" || tag === "dt") element.kept = { text: "", to: paragraph.terms };
+        if (tag === "code") element.kept = { text: "", to: paragraph.codes };
+      }
+      if (!empty.has(tag) && !attributes.endsWith("/")) open.push(element);
+    }
+  }
+  endParagraph();
+  for (const s of sections) for (const p of s.paragraphs) p.manuals = p.codes.filter(c => /^\w+\(\d\w*\)$/.test(c));
+  const title = unescape(html.match(/<title>([\s\S]*?)<\/title>/)?.[1] ?? "").replace(/ [-–·|] Interrupted$/, "");
+  return { title, sections: sections.filter(s => s.title || s.paragraphs.length) };
+}
+
+// ---------------------------------------------------------------------------------------------------- the code
+
+const files = folder => fs.existsSync(folder) ? fs.readdirSync(folder, { withFileTypes: true })
+  .sort((a, b) => (a.name < b.name ? -1 : 1)) : [];
+
+// All sources: { file, name, text, about, kind }. `about` is what the first comment says after the name.
+export function readCode(folder) {
+  const sources = [];
+  for (const chapter of files(folder).filter(f => f.isDirectory())) {
+    for (const f of files(path.join(folder, chapter.name))) {
+      if (!/\.[ch]$/.test(f.name)) continue;
+      const file = `${chapter.name}/${f.name}`;
+      const text = fs.readFileSync(path.join(folder, file), "utf8");
+      const first = text.match(/^\/\*([\s\S]*?)(\n \*\n|\*\/)/)?.[1] ?? "";
+      const about = squeeze(first.replace(/\n \*/g, " ")).replace(/^\S+ - /, "");
+      sources.push({ file, name: f.name, text, about });
+    }
+  }
+  const headers = new Set(sources.filter(s => s.name.endsWith(".h")).map(s => s.file));
+  for (const s of sources) {
+    const header = s.file.replace(/\.c$/, ".h");
+    s.kind = s.name.endsWith(".h") ? "module" : headers.has(header) ? "part" : /^test_/.test(s.name) ? "tests" : "program";
+    s.code = s.text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(\\.|[^"\\\n])*"/g, all => all.replace(/[^\n]/g, " "));
+  }
+  return sources;
+}
+
+// Where a source uses each word: word -> its first line, not in comments, strings and #include.
+function linesOfWords(source) {
+  const lines = new Map();
+  source.code.split("\n").forEach((line, i) => {
+    if (/^\s*#\s*include/.test(line)) return;
+    for (const word of line.match(/[A-Za-z_]\w*/g) ?? []) if (!lines.has(word)) lines.set(word, i + 1);
+  });
+  return lines;
+}
+
+// The functions that a header declares: { name, line, about }, about being the first sentence of the comment above.
+function declared(header) {
+  const found = [];
+  for (const m of header.text.matchAll(/(?:\/\*((?:(?!\*\/)[\s\S])*)\*\/\n)?^(?!#|typedef|static|struct \w+ \{|enum|extern "C")[a-z][\w\s*]*?[\s*](\w+)\(([^;{]*)\);/gm)) {
+    const line = header.text.slice(0, m.index + m[0].lastIndexOf(m[2] + "(")).split("\n").length;
+    const about = squeeze((m[1] ?? "").replace(/\n \*/g, " ").split(/\n\s*\n| {2,}/)[0]);
+    found.push({ name: m[2], line, about: about.match(/^.*?[.:;](?=\s|$)/)?.[0].replace(/[:;]$/, ".") ?? about });
+  }
+  return found;
+}
+
+// The table of appendix A: [{ call, detail, row }].
+export function readTable(text) {
+  const rows = [];
+  for (const line of text.split("\n")) {
+    const [call, bare, restart, stop] = line.split(/\s{2,}/);
+    if (!stop || bare.startsWith("no SA_RESTART")) continue;
+    rows.push({ call: call.split(" ")[0], row: `${call}: ${bare}; with SA_RESTART: ${restart}; stopped and continued: ${stop}` });
+  }
+  return rows;
+}
+
+// ---------------------------------------------------------------------------------------------------- things
+
+const escapeRegExp = text => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const word = name => new RegExp(`(?<![\\w.])${escapeRegExp(name)}(?![\\w])`);
+
+// The sentence of a paragraph that has the name, short enough for a line or two.
+export function sentence(text, name) {
+  const sentences = text.match(/.*?[.!?:](?=[”’)]*(\s|$))[”’)]*|.+$/g) ?? [text];
+  const has = new RegExp(escapeRegExp(name), "i");
+  const s = (sentences.find(s => word(name).test(s)) ?? sentences.find(s => has.test(s)) ?? sentences[0]).trim();
+  if (s.length <= 170) return s;
+  const at = Math.max(0, s.search(has));
+  const from = at < 130 ? 0 : s.indexOf(" ", at - 70) + 1;
+  const cut = s.slice(from, from + 165);
+  return (from ? "… " : "") + (from + 165 < s.length ? cut.replace(/\s\S*$/, "") + " …" : cut);
+}
+
+const defines = /^\W*(\(\d\w*\)\W*)?(is|are|means|asks|sends|sets|returns|waits|makes|takes|tells|turns|puts|says|does|fails|blocks|lets|gives|ends|stands|starts|restarts|reads|writes|has|can)\b/;
+
+// How well a paragraph explains a name; 0 if it does not have it.
+function explains(paragraph, section, name, whole) {
+  const at = paragraph.text.search(whole);
+  if (at < 0) return 0;
+  let score = 1;
+  const same = t => t.replace(/\(\d\w*\)$/, "").toLowerCase() === name.toLowerCase();
+  if (paragraph.terms.some(same)) score += paragraph.tag === "dt" ? 200 : 100;
+  if (whole.test(section.title)) score += 30;
+  if (paragraph.manuals.some(same)) score += 12;
+  const before = paragraph.text.slice(0, at), after = paragraph.text.slice(at + name.length);
+  if (/(^|[.:?!(]\s*)$/.test(before) && defines.test(after)) score += 25;
+  if (/(errno( to|,| is)?|called|, named|signal|flag|option)\s*$/.test(before)) score += 6;
+  if (/exercises|further|have now/i.test(section.title)) score -= 15;
+  if (paragraph.tag === "li") score -= 3;
+  return Math.max(score, 1);
+}
+
+function definition(pages, name) {
+  const whole = word(name);
+  let best, bestScore = 0;
+  for (const page of pages) {
+    for (const section of page.sections) {
+      for (const paragraph of section.paragraphs) {
+        const score = explains(paragraph, section, name, whole);
+        if (score > bestScore) [best, bestScore] = [{ page, section, paragraph }, score];
+      }
+    }
+  }
+  return best;
+}
+
+const constants = { ...os.constants.errno };
+const signals = new Set([...Object.keys(os.constants.signals), "SIGCLD", "SIGRTMIN", "SIGRTMAX"]);
+
+// What the book names in code that is not its own: calls, error numbers, signals and flags.
+function kindOf(name, calls) {
+  if (name in constants) return "error number";
+  if (signals.has(name)) return "signal";
+  if (/^(W[A-Z]{5,}|[A-Z][A-Z0-9]+_[A-Z0-9_]+|FIONREAD)$/.test(name)) return "flag";
+  if (calls.has(name)) return "call";
+}
+
+// The same words, so that what is asked is found as it was indexed. (Also run in the browser.)
+const tokenize = text => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) || [];
+const processTerm = term =>
+  /^(an?|the|and|or|of|to|in|it|its|is|are|was|that|this|with|for|on|as|at|by|be|but|not|so|from)$/.test(term) ? null : term;
+
+export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
+  const names = files(htmlFolder).map(f => f.name).filter(f => /\.html$/.test(f) && f !== "book.html" && f !== "404.html");
+  names.sort((a, b) => (b === "index.html") - (a === "index.html")); // the front page first, then as the names go
+  const pages = names.map(name => ({ name, ...readPage(fs.readFileSync(path.join(htmlFolder, name), "utf8")) }))
+    .filter(page => page.sections.length);
+  const sources = readCode(codeFolder);
+  const href = source => {
+    const html = `code/${source.file}.html`;
+    return fs.existsSync(path.join(htmlFolder, html)) ? html : `code/${source.file}.txt`;
+  };
+
+  // The sections, each one line of the list and one document of the index.
+  const places = [], documents = [];
+  for (const page of pages) {
+    page.number = pages.indexOf(page);
+    for (const section of page.sections) {
+      section.place = places.length;
+      const text = section.paragraphs.map(p => p.text).join(" ");
+      const title = section.level === 1 ? "" : section.title;
+      places.push([page.number, title, section.level === 1 ? "" : section.id, text]);
+      documents.push({ id: section.place, title: `${title} ${section.level === 1 ? page.title : ""}`, text });
+    }
+  }
+  const at = found => found && [found.section.place, found.paragraph];
+
+  const things = [];
+  const add = (name, kind, parts) => things.push({ name, kind, ...parts });
+  const explained = name => {
+    const found = definition(pages, name);
+    return found && [found.section.place, sentence(found.paragraph.text, name)];
+  };
+  const shownIn = file => {
+    for (const page of pages) for (const section of page.sections) {
+      if (section.listings.some(l => l === file)) return section.place;
+    }
+  };
+
+  // Ours: programs, modules with their functions, tests.
+  const own = new Set();
+  const tests = [];
+  const sourceNumber = new Map(sources.map((s, i) => [s, i]));
+  const words = new Map(sources.map(s => [s, linesOfWords(s)]));
+  const users = (name, but) => sources
+    .filter(s => s.kind !== "module" && s.kind !== "tests" && s.file.replace(/\.c$/, ".h") !== but && words.get(s).has(name))
+    .map(s => [sourceNumber.get(s), words.get(s).get(name)]);
+  for (const s of sources) {
+    if (s.kind === "part") continue;
+    const stem = s.name.replace(/\.[ch]$/, "");
+    const place = shownIn(s.file);
+    const parts = { about: s.about, source: sourceNumber.get(s), place };
+    if (s.kind === "tests") {
+      const all = [...s.code.matchAll(/cmocka_unit_test\w*\(\s*(\w+)/g)].map(m => m[1]);
+      for (const test of new Set(all)) tests.push([test, sourceNumber.get(s)]);
+      add(stem, "tests", parts);
+    } else if (s.kind === "module") {
+      const includes = sources.filter(u => u.file !== s.file.replace(/\.h$/, ".c") && new RegExp(`#include "[^"\\n]*\\b${escapeRegExp(s.name)}"`).test(u.text) &&
+        path.posix.normalize(path.posix.join(path.posix.dirname(u.file), u.text.match(new RegExp(`#include "([^"\\n]*\\b${escapeRegExp(s.name)})"`))[1])) === s.file);
+      parts.uses = includes.filter(u => u.kind !== "tests" && u.kind !== "module").map(u => [sourceNumber.get(u), 0]);
+      add(s.name, "module", parts);
+      for (const f of declared(s)) {
+        own.add(f.name);
+        add(f.name, "function", { about: f.about, source: sourceNumber.get(s), line: f.line, uses: users(f.name, s.file) });
+      }
+    } else {
+      add(stem, "program", parts);
+    }
+  }
+  for (const s of sources) {
+    for (const m of s.code.matchAll(/^(?:static )?[a-z][\w *]*?\b(\w+)\([^;{}]*\)\n?\{|^#define (\w+)|\b([A-Z][A-Z0-9_]+)\s*=/gm)) own.add(m[1] ?? m[2] ?? m[3]);
+    for (const m of s.code.matchAll(/\benum\s*\w*\s*\{([^}]*)\}/g)) for (const n of m[1].match(/\b[A-Z][A-Z0-9_]+\b/g) ?? []) own.add(n);
+  }
+
+  // Theirs: what the pages name and the system has.
+  const tableFile = path.join(codeFolder, "a-what-restarts/restarts-glibc.txt");
+  const table = fs.existsSync(tableFile) ? readTable(fs.readFileSync(tableFile, "utf8")) : [];
+  const mentioned = new Set(), calls = new Set(table.map(r => r.call));
+  for (const page of pages) for (const section of page.sections) for (const p of section.paragraphs) {
+    for (const code of [...p.codes, ...(p.text.match(/\b(SIG[A-Z]{2,}|E[A-Z]{2,}|[A-Z]+_[A-Z_]+)\b/g) ?? [])]) {
+      const name = code.replace(/\(\d?\w*\)$/, "");
+      if (/^\w+\([23]\w*\)$/.test(code)) calls.add(name);
+      if (/^[A-Za-z_]\w+$/.test(name)) mentioned.add(name);
+    }
+  }
+  for (const s of sources) for (const [, name] of s.code.matchAll(/\b([a-z]\w+)\(/g)) if (mentioned.has(name)) calls.add(name);
+  for (const r of table) mentioned.add(r.call);
+  for (const name of ["if", "for", "while", "switch", "return", "sizeof", "main"]) calls.delete(name);
+  const programNames = new Set(things.map(t => t.name));
+  for (const name of [...mentioned].sort()) {
+    if (own.has(name) && !(name in constants)) continue;
+    const kind = kindOf(name, calls);
+    if (!kind || programNames.has(name)) continue;
+    const rows = table.filter(r => r.call === name).map(r => r.row);
+    const def = explained(name);
+    const uses = users(name);
+    if (def || rows.length) add(name, kind, { def, rows, uses });
+  }
+
+  // Terms: bold where they are defined. A box begins with a bold word and a full stop.
+  const known = new Set(things.map(t => t.name.toLowerCase()));
+  for (const page of pages) for (const section of page.sections) for (const p of section.paragraphs) for (const term of p.terms) {
+    if (/[.:?!]$/.test(term) || known.has(term.toLowerCase()) || term.length > 40 || /^[\d\W]/.test(term)) continue;
+    known.add(term.toLowerCase());
+    add(term, "term", { def: explained(term) ?? [section.place, sentence(p.text, term)] });
+  }
+
+  // The full-text index: sections by their number, tests after them.
+  const search = new MiniSearch({ fields: ["title", "text"], tokenize, processTerm });
+  search.addAll(documents);
+  search.addAll(tests.map(([name], i) => ({ id: places.length + i, title: name.replaceAll("_", " "), text: "" })));
+  return { pages, places, things, tests, sources, search, href };
+}
+
+// ---------------------------------------------------------------------------------------------------- writing
+
+// What the browser gets. Numbers stand for pages, places and sources, and empty ends are left off.
+function pack({ pages, places, things, tests, sources, search, href }) {
+  const used = new Set([...things.flatMap(t => [t.source, ...(t.uses ?? []).map(u => u[0])]), ...tests.map(t => t[1])]);
+  return {
+    pages: pages.map(p => [p.name, p.title]),
+    places: places.map(([page, title, id, text]) => [page, title, id, text]),
+    sources: sources.map((s, i) => used.has(i) ? href(s).slice("code/".length) : 0),
+    things: things.map(({ name, kind, about, def, rows, uses, source, line, place }) => {
+      const packed = { name, kind };
+      if (about) packed.about = about;
+      if (def) packed.def = def;
+      if (rows?.length) packed.rows = rows;
+      if (uses?.length) packed.uses = uses.flat();
+      if (source !== undefined) packed.source = source;
+      if (line) packed.line = line;
+      if (place !== undefined) packed.place = place;
+      return packed;
+    }),
+    tests,
+    index: search.toJSON(),
+  };
+}
+
+function main(htmlFolder) {
+  const require = createRequire(path.resolve("build/npm/package.json"));
+  const folder = path.resolve("build/npm/node_modules/minisearch");
+  const { version } = JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"));
+  const library = fs.readFileSync(path.join(folder, "dist/umd/index.js"), "utf8")
+    .replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, "").replace(/^\s*\/\/.*\n/gm, "").replace(/^ +/gm, "");
+  const license = fs.readFileSync(path.join(folder, "LICENSE.txt"), "utf8").trim();
+  fs.writeFileSync(path.join(htmlFolder, "minisearch.js"), `/* MiniSearch ${version}\n\n${license}\n*/\n${library}`);
+  const data = pack(makeIndex(htmlFolder, "code", require("minisearch")));
+  fs.writeFileSync(path.join(htmlFolder, "search-index.js"),
+    `const bookSearch = ${JSON.stringify(data)};\nbookSearch.tokenize = ${tokenize};\nbookSearch.processTerm = ${processTerm};\n`);
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) main(process.argv[2]);
