@@ -2,12 +2,16 @@
 --
 -- HTML: the input is one file (book.md or a chapter) and becomes one page; of
 -- book.md only the title block and the contents list are read besides.
--- EPUB and PDF: the input is book.md, and the chapters of its contents list are
--- read in here. So book.md alone says which chapters there are, in what order.
+-- EPUB, PDF, and HTML with `-M whole`: the input is book.md, and the chapters of
+-- its contents list are read in here. So book.md alone says which chapters there are, in what order.
 
 local reader = 'commonmark_x-tex_math_dollars-raw_tex-emoji+yaml_metadata_block'
 local for_html = FORMAT == 'html' or FORMAT == 'html5'
 local for_paper = FORMAT:match('typst') ~= nil
+local whole = not for_html -- all chapters in one document
+
+local source = dofile((PANDOC_SCRIPT_FILE:match('^.*/') or '') .. 'source.lua')
+local escape = source.escape
 
 local input = PANDOC_STATE.input_files[1]
 local root = input:gsub('book%.md$', ''):gsub('chapters/[^/]*$', '') -- '' when run from the top
@@ -94,7 +98,7 @@ end
 
 -- Links ---------------------------------------------------------------------
 
--- In the EPUB and the PDF all files share one set of ids: each gets its file's name before it.
+-- In a whole book all files share one set of ids: each gets its file's name before it.
 local function shared_id(file, id)
   local chapter = chapter_of[file]
   local prefix = chapter and 'ch-' .. chapter.name or 'front'
@@ -108,10 +112,10 @@ local function from_top(path)
   return (('chapters/' .. path):gsub('^chapters/%.%./', ''))
 end
 
-local function code_page(path) return path .. '.txt' end
+local function code_page(path) return path:match('%.[ch]$') and path .. '.html' or path:match('%.py$') and path .. '.html' or path .. '.txt' end
 
 local function page_link(link, path, fragment)
-  if for_html then
+  if not whole then
     local page = chapter_of[path] and chapter_of[path].name or 'index'
     link.target = page .. '.html' .. (fragment ~= '' and '#' .. fragment or '')
     return link
@@ -133,7 +137,7 @@ local function claim_link(link, path)
   if not for_html then return link.content end
   link.classes = { 'claim' }
   link.title = 'Tested: ' .. test
-  link.target = code_page(path) .. '#:~:text=' .. test -- browsers scroll to the test's name
+  link.target = code_page(path) .. '#' .. test
   return link
 end
 
@@ -141,7 +145,7 @@ local function link(link)
   local path, fragment = link.target:match('^([^#]*)#?(.*)$')
   if path:match('^%a[%w+.-]*:') then return end -- elsewhere
   if path == '' then
-    if not for_html then link.target = '#' .. shared_id(here, fragment) end
+    if whole then link.target = '#' .. shared_id(here, fragment) end
     return link
   end
   path = from_top(path)
@@ -222,10 +226,6 @@ end
 -- for one it does not know, pandoc loads all it has, a quarter of a second each time.
 local highlighter = { c = 'c', sh = 'bash', python = 'python', make = 'makefile', diff = 'diff' }
 
-local function escape(text)
-  return (text:gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }))
-end
-
 local function raw(form, ...) return pandoc.RawBlock('html', string.format(form, ...)) end
 
 -- A recorded run: '$ command', '[5.5] what the terminal showed at that tick', or bare text.
@@ -255,10 +255,35 @@ local function session(block)
   return raw('<pre class="session"%s><code>%s\n</code></pre>', for_html and ' tabindex="0"' or '', table.concat(lines, '\n'))
 end
 
+local first_lines = {} -- by file: the first line of each fragment, by name
+
+local function first_line(file, fragment)
+  first_lines[file] = first_lines[file] or source.first_lines(read_file('code/' .. file))
+  return first_lines[file][fragment] or 1 -- weave complains of one that is not there
+end
+
+-- The numbers of a listing's lines, for the style sheet to show: nobody selects, copies or hears them.
+local function numbers(first, text)
+  local all = {}
+  local _, breaks = text:gsub('\n', '')
+  for n = first, first + breaks do all[#all + 1] = n end
+  return '<span class="numbers" data-n="' .. table.concat(all, '&#10;') .. '"></span>'
+end
+
+-- In a page, a listing says where it is from, leads there, and can be linked to.
+local function page_listing(block, language, file, fragment)
+  local code = '<code>' .. source.highlight(block.text, language) .. '\n</code></pre>'
+  if not file then return raw('<pre tabindex="0">%s', code) end
+  local first = first_line(file, fragment)
+  local path = here:sub(-3 - #file:match('^[^/]*'), -4) == file:match('^[^/]*') and file:match('[^/]*$') or file
+  local id = source.fragment_id(file, fragment)
+  return raw('<figure class="listing" id="%s">\n<figcaption><a href="%s#L%d"><code>%s</code></a> · <a href="#%s">%s</a></figcaption>\n'
+    .. '<pre class="numbered" tabindex="0">%s%s\n</figure>', id, escape(code_page('code/' .. file)), first, escape(path), id,
+    escape(fragment), numbers(first, block.text), code)
+end
+
 local function listing(block, file, fragment)
-  local name = '<code>' .. escape(file) .. '</code>'
-  if for_html then name = string.format('<a href="%s">%s</a>', escape(code_page('code/' .. file)), name) end
-  if fragment then name = name .. ' · ' .. escape(fragment) end
+  local name = '<code>' .. escape(file) .. '</code> · ' .. escape(fragment)
   return { raw('<figure class="listing">\n<figcaption>%s</figcaption>', name), block, raw('</figure>') }
 end
 
@@ -269,10 +294,11 @@ local function code_block(block)
   local language
   for _, class in ipairs(block.classes) do language = language or highlighter[class] end
   if is_session and not for_paper then return session(block) end
+  if for_html then return page_listing(block, language, file, fragment) end
   block.classes = { is_session and 'session' or language }
   if for_paper then return block end
-  if not for_html then block.text = block.text:gsub('\t', '    ') end -- e-readers set tabs eight wide
-  block.attributes = for_html and { tabindex = '0' } or {} -- what scrolls must be reachable by key
+  block.text = block.text:gsub('\t', '    ') -- e-readers set tabs eight wide
+  block.attributes = {}
   if file then return listing(block, file, fragment) end
   return block
 end
@@ -344,33 +370,22 @@ local function unfold(blocks)
   return out
 end
 
-local notes = {}
-
--- Our own notes, because pandoc's carry a role that accessibility checkers reject.
-local function note(note)
-  table.insert(notes, note.content)
-  return pandoc.RawInline('html', string.format(
-    '<sup><a href="#fn%d" id="fnref%d" aria-label="Note %d">%d</a></sup>', #notes, #notes, #notes, #notes))
-end
-
--- Take the notes off the finished blocks, and put them in a list at the end.
-local function move_notes(blocks)
-  blocks = pandoc.walk_block(pandoc.Div(blocks), { Note = note }).content
-  if #notes == 0 then return blocks end
-  blocks:insert(raw('<section class="notes" aria-label="Notes">\n<ol>'))
-  for i, content in ipairs(notes) do
-    local back = pandoc.RawInline('html', string.format(' <a href="#fnref%d" aria-label="Back to the text">↩\u{fe0e}</a>', i))
-    local last = content[#content]
-    if last.t == 'Para' or last.t == 'Plain' then last.content:insert(back) else content:insert(pandoc.Plain { back }) end
-    blocks:insert(raw('<li id="fn%d">', i))
-    blocks:extend(content)
-    blocks:insert(raw('</li>'))
+-- Which cells are set right: by class, since a page with a content security policy has no inline styles.
+local function align(tbl)
+  local function each(rows)
+    for _, row in ipairs(rows) do
+      for i, cell in ipairs(row.cells) do
+        if tbl.colspecs[i][1] == 'AlignRight' then cell.attr.classes:insert('right') end
+      end
+    end
   end
-  blocks:insert(raw('</ol>\n</section>'))
-  return blocks
+  each(tbl.head.rows)
+  for _, body in ipairs(tbl.bodies) do each(body.body) end
+  tbl.colspecs = tbl.colspecs:map(function() return { 'AlignDefault' } end)
+  return tbl
 end
 
-local function table_box(tbl) return { raw('<div class="table" tabindex="0">'), tbl, raw('</div>') } end
+local function table_box(tbl) return { raw('<div class="table" tabindex="0" role="group" aria-label="Table">'), align(tbl), raw('</div>') } end
 
 -- Typewise: pandoc applies the inline rules first, then the block rules.
 local rules = {
@@ -384,6 +399,31 @@ local function apply_rules(blocks)
   if open_folds ~= 0 then complain('not every <details> has its </details>') end
   open_folds = 0
   return blocks
+end
+
+-- What pages have besides ---------------------------------------------------
+
+local notes = 0
+
+-- A note follows its sign in the text. Where there is room it stands in the margin, else it shows when its sign is
+-- followed: its own id is the target.
+local function note(note)
+  notes = notes + 1
+  local text = pandoc.utils.blocks_to_inlines(note.content)
+  text:insert(1, pandoc.RawInline('html', string.format('<sup><a href="#fn%d" id="fnref%d" aria-label="Note %d">%d</a></sup>'
+    .. '<span class="note" role="note" id="fn%d"><sup>%d</sup> ', notes, notes, notes, notes, notes, notes)))
+  text:insert(pandoc.RawInline('html', string.format(' <a class="back" href="#fnref%d">Close</a></span>', notes)))
+  return text
+end
+
+-- A heading is a link to itself.
+local function self_link(heading)
+  heading.content = pandoc.Inlines { pandoc.Link(heading.content, '#' .. heading.identifier, '', { class = 'self' }) }
+  return heading
+end
+
+local function finish_html(blocks)
+  return pandoc.walk_block(pandoc.Div(blocks), { Note = note, Header = self_link }).content
 end
 
 -- A page --------------------------------------------------------------------
@@ -426,7 +466,7 @@ local function page(doc)
   end
   local blocks = apply_rules(doc.blocks)
   if not (meta.front and meta.description) then meta.description = description(blocks) end
-  return pandoc.Pandoc(move_notes(blocks), meta)
+  return pandoc.Pandoc(finish_html(blocks), meta)
 end
 
 -- The whole book in one document --------------------------------------------
@@ -453,6 +493,15 @@ local function front(blocks)
   return out
 end
 
+-- '1. A blocking pipe' with its number in a span, for the style sheet.
+local function mark_number(heading)
+  local number, rest = split_number(heading.content)
+  if not number then return end
+  local dot = pandoc.Span({ pandoc.Str('. ') }, { class = 'dot' })
+  heading.content = pandoc.Inlines { pandoc.Span({ pandoc.Str(number), dot }, { class = 'number' }) }
+  heading.content:extend(rest)
+end
+
 local function whole_book(doc)
   for _, chapter in ipairs(chapters) do
     here = chapter.file
@@ -469,6 +518,8 @@ local function whole_book(doc)
       local number
       number, heading.content = split_number(heading.content)
       heading.attributes.number = number
+    elseif for_html then
+      mark_number(heading)
     end
     blocks:insert(heading)
     blocks:extend(prefix_ids(apply_rules(chapter.blocks)))
@@ -476,9 +527,23 @@ local function whole_book(doc)
   return pandoc.Pandoc(blocks, doc.meta)
 end
 
+-- The whole book as one page: its title is the heading above all others.
+local function whole_page(doc)
+  local made = whole_book(doc)
+  local function lower(heading)
+    heading.level = heading.level + 1
+    return heading
+  end
+  made.blocks = finish_html(pandoc.walk_block(pandoc.Div(made.blocks), { Header = lower }).content)
+  made.meta.booktitle = book.title
+  made.meta.pagetitle = pandoc.utils.stringify(book.title) .. ' - all on one page'
+  return made
+end
+
 function Pandoc(doc)
   read_contents()
-  local result = for_html and page(doc) or whole_book(doc)
+  whole = whole or doc.meta.whole ~= nil
+  local result = not whole and page(doc) or for_html and whole_page(doc) or whole_book(doc)
   stop_on_mistakes()
   return result
 end

@@ -17,6 +17,18 @@ static void without_repeated_alarms(char *text)
         memmove(twice, twice + 10, strlen(twice + 10) + 1);
 }
 
+/* A machine that stands still for some ticks shows fewer alarms, or another order: then again, with longer ticks. */
+static void run_for(struct program *p, const char *expected)
+{
+    program_run(p);
+    without_repeated_alarms(p->out);
+    if (strcmp(p->out, expected) == 0)
+        return;
+    p->tick_ms *= 10;
+    program_run(p);
+    without_repeated_alarms(p->out);
+}
+
 /* Runs a program, and again under strace; its output must be `expected` both times, and in what strace saw of
  * `trace` there must be `fault` at least once: the proof that there was something to survive. */
 static void survives(const char *name, const char *expected, const char *trace, const char *fault)
@@ -26,16 +38,14 @@ static void survives(const char *name, const char *expected, const char *trace, 
     struct program p = {.name = name, .tick_ms = 50}, traced = {.name = name, .tick_ms = 50, .wrapper = wrapper};
     FILE *f;
 
-    program_run(&p);
-    without_repeated_alarms(p.out);
+    run_for(&p, expected);
     assert_string_equal(p.out, expected);
     assert_string_equal(p.err, "");
     assert_int_equal(exit_status(&p), 0);
 
     f = fdopen(mkstemp(log), "r");
     assert_non_null(f);
-    program_run(&traced);
-    without_repeated_alarms(traced.out);
+    run_for(&traced, expected);
     assert_string_equal(traced.out, expected);
     assert_int_equal(exit_status(&traced), 0);
     seen[fread(seen, 1, sizeof seen - 1, f)] = '\0';
@@ -86,7 +96,11 @@ static void sigaction_stays_installed(void **state)
     (void)state;
     skip_if_signals_are_deferred();
     program_run(&p);
-    assert_true(count_of("alarm(14)\n", p.out) >= 2); /* two of the three may have merged */
+    if (count_of("alarm(14)\n", p.out) < 2) { /* all three have merged: the machine stood still */
+        p.tick_ms = 500;
+        program_run(&p);
+    }
+    assert_true(count_of("alarm(14)\n", p.out) >= 2);
     assert_non_null(strstr(p.out, "three alarms, and still here\n"));
     assert_int_equal(exit_status(&p), 0);
 }
