@@ -84,6 +84,7 @@ main_program_02 := 02-broken-by-sigalrm/broken_by_sigalrm
 main_program_03 := 03-eintr-safe-wrapper/safe_pipe
 main_program_04 := 04-thread-timer/thread_timer
 main_program_05 := 05-graceful-sigint/graceful_sigint
+main_program_a := a-what-restarts/what_restarts
 numbers := $(patsubst main_program_%,%,$(filter main_program_%,$(.VARIABLES)))
 
 # What the Makefile in a chapter's folder forwards to: all-01, run-01, check-01.
@@ -187,14 +188,22 @@ check-figures:
 	@tail -n 1 $B/check-figures.log
 	@$(LUA) pandoc/figure.lua --check $(chapters:%=-m %) $(traces)
 
+##   make restarts    print the table of appendix A for this machine
+restarts := code/a-what-restarts
+.PHONY: restarts
+restarts: $B/$(restarts)/what_restarts
+	@$<
+
 ##   make weave       refresh the listings and sessions in the chapters
 .PHONY: weave
 weave:
+	@$(LUA) $(restarts)/restarts.lua chapters/a-what-restarts.md
 	@$(LUA) pandoc/weave.lua book.md $(chapters)
 
 check-weave:
 	@$(LUA) pandoc/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
 	@tail -n 1 $B/check-weave.log
+	@$(LUA) $(restarts)/restarts.lua --check chapters/a-what-restarts.md
 	@$(LUA) pandoc/weave.lua --check --cc "$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror" book.md $(chapters)
 
 ##   make check-book  every link of the pages leads somewhere; the PDF and the EPUB are whole

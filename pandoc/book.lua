@@ -12,6 +12,7 @@ local whole = not for_html -- all chapters in one document
 
 local source = dofile((PANDOC_SCRIPT_FILE:match('^.*/') or '') .. 'source.lua')
 local escape = source.escape
+local appendix = not for_html and dofile((PANDOC_SCRIPT_FILE:match('^.*/') or '') .. 'appendix.lua')
 
 local input = PANDOC_STATE.input_files[1]
 local root = input:gsub('book%.md$', ''):gsub('chapters/[^/]*$', '') -- '' when run from the top
@@ -132,7 +133,7 @@ local function claim_link(link, path)
     link.content:insert(pandoc.Span('✓', { class = 'tested' }))
     return link.content
   end
-  local mark = '<span class="tested" role="img" aria-label="(tested)">✓</span>'
+  local mark = for_html and '<span class="tested" role="img" aria-label="tested"></span>' or '<span class="tested" role="img" aria-label="(tested)">✓</span>'
   link.content:insert(pandoc.RawInline('html', mark))
   if not for_html then return link.content end
   link.classes = { 'claim' }
@@ -179,16 +180,30 @@ local function drawn_run(src)
   if svg and svg:match('^<svg [^>]*class="run"') then return svg end
 end
 
+-- A path of M and L with each point told from the one before: hatchings and tears repeat then, and take no room in a
+-- compressed page.
+local function relative(path)
+  if path:find('[^ML%d%. -]') then return path end
+  local x, y, out = 0, 0, {}
+  local function short(number) return (('%.2f'):format(number):gsub('%.?0+$', ''):gsub('^%-0$', '0')) end
+  for command, px, py in path:gmatch('([ML])([%d%.-]+) ([%d%.-]+)') do
+    table.insert(out, command:lower() .. short(px - x) .. ' ' .. short(py - y))
+    x, y = px, py
+  end
+  return table.concat(out)
+end
+
 -- In a page the picture itself takes the page's colors; what it says is below it, to be unfolded, and is what a
 -- screen reader can ask for.
 local function inline_run(svg, caption)
   local words = svg:match('<desc[^>]*>(.-)</desc>')
   local id = svg:match('<desc id="([^"]*)">')
   svg = svg:gsub('<desc.-</desc>\n', ''):gsub('<style>.-</style>\n', '')
+  svg = svg:gsub(' d="([^"]*)"', function(path) return ' d="' .. relative(path) .. '"' end)
   local html = ('<figure class="drawn">\n<div class="scroll" tabindex="0" role="group" aria-label="Figure: %s">\n'):format(
     svg:match('<title[^>]*>(.-)</title>')) .. svg .. '</div>\n'
-  local list = '</figcaption>\n<details>\n<summary>The same in words</summary>\n<p id="' .. id .. '">'
-    .. words:gsub('\n', '<br />\n') .. '</p>\n</details>\n</figure>'
+  local list = '<details>\n<summary>The same in words</summary>\n<p id="' .. id .. '">'
+    .. words:gsub('\n', '<br>\n') .. '</p>\n</details>\n</figcaption>\n</figure>'
   local blocks = pandoc.Blocks { pandoc.RawBlock('html', html .. '<figcaption>') }
   blocks:insert(pandoc.Plain(caption))
   blocks:insert(pandoc.RawBlock('html', list))
@@ -267,7 +282,7 @@ local function numbers(first, text)
   local all = {}
   local _, breaks = text:gsub('\n', '')
   for n = first, first + breaks do all[#all + 1] = n end
-  return '<span class="numbers" data-n="' .. table.concat(all, '&#10;') .. '"></span>'
+  return '<span class="numbers" data-n="' .. table.concat(all, '\n') .. '"></span>'
 end
 
 -- In a page, a listing says where it is from, leads there, and can be linked to.
@@ -277,8 +292,8 @@ local function page_listing(block, language, file, fragment)
   local first = first_line(file, fragment)
   local path = here:sub(-3 - #file:match('^[^/]*'), -4) == file:match('^[^/]*') and file:match('[^/]*$') or file
   local id = source.fragment_id(file, fragment)
-  return raw('<figure class="listing" id="%s">\n<figcaption><a href="%s#L%d"><code>%s</code></a> · <a href="#%s">%s</a></figcaption>\n'
-    .. '<pre class="numbered" tabindex="0">%s%s\n</figure>', id, escape(code_page('code/' .. file)), first, escape(path), id,
+  return raw('<figure class="listing" id="%s">\n<figcaption><a href="%s#L%d"><code>%s</code></a> · %s</figcaption>\n'
+    .. '<pre class="numbered" tabindex="0">%s%s\n</figure>', id, escape(code_page('code/' .. file)), first, escape(path),
     escape(fragment), numbers(first, block.text), code)
 end
 
@@ -296,7 +311,10 @@ local function code_block(block)
   if is_session and not for_paper then return session(block) end
   if for_html then return page_listing(block, language, file, fragment) end
   block.classes = { is_session and 'session' or language }
-  if for_paper then return block end
+  if for_paper then
+    if file then block.attributes.first = tostring(first_line(file, fragment)) end
+    return block
+  end
   block.text = block.text:gsub('\t', '    ') -- e-readers set tabs eight wide
   block.attributes = {}
   if file then return listing(block, file, fragment) end
@@ -346,22 +364,23 @@ local function raw_inline(inline)
   complain('%s would be taken for HTML and vanish; write it as code', text)
 end
 
--- Paper cannot fold: an answer stands where it is, indented, after its bold summary.
+-- Paper cannot fold: an answer goes to an appendix (see whole_book), and what else was folded stands where it is.
 local function unfold(blocks)
   local out, holders = pandoc.Blocks {}, {}
   for _, block in ipairs(blocks) do
     local summary = block.t == 'RawBlock' and block.text:match(details)
     if summary then
-      table.insert(holders, out)
-      out = pandoc.Blocks { pandoc.Para { pandoc.Strong(pandoc.Str(summary .. '.')), pandoc.Space() } }
+      table.insert(holders, { out = out, summary = summary })
+      out = pandoc.Blocks {}
     elseif block.t == 'RawBlock' and block.text:match('^</details>') and #holders > 0 then
-      if out[2] and out[2].t == 'Para' then -- run the summary into the answer's first paragraph
-        out[1].content:extend(out[2].content)
-        out:remove(2)
+      local holder, folded = table.remove(holders), out
+      out = holder.out
+      if appendix.goes_to_appendix(holder.summary) then
+        out:insert(pandoc.Div(folded, { class = 'fold', summary = holder.summary }))
+      else
+        out:insert(pandoc.Div(pandoc.Para(pandoc.Emph(holder.summary .. ':')), { class = 'lead' }))
+        out:extend(folded)
       end
-      local answer = pandoc.Div(out, { class = 'answer' })
-      out = table.remove(holders)
-      out:insert(answer)
     else
       out:insert(block)
     end
@@ -370,22 +389,12 @@ local function unfold(blocks)
   return out
 end
 
--- Which cells are set right: by class, since a page with a content security policy has no inline styles.
-local function align(tbl)
-  local function each(rows)
-    for _, row in ipairs(rows) do
-      for i, cell in ipairs(row.cells) do
-        if tbl.colspecs[i][1] == 'AlignRight' then cell.attr.classes:insert('right') end
-      end
-    end
-  end
-  each(tbl.head.rows)
-  for _, body in ipairs(tbl.bodies) do each(body.body) end
-  tbl.colspecs = tbl.colspecs:map(function() return { 'AlignDefault' } end)
-  return tbl
+-- A page has no inline styles, so that it can forbid them, and no heading of a column without text.
+local function table_box(tbl)
+  local html = pandoc.write(pandoc.Pandoc { tbl }, 'html5')
+  html = html:gsub(' style="text%-align: right;"', ' class="right"'):gsub(' style="[^"]*"', ''):gsub('<th></th>', '<td></td>')
+  return raw('<div class="table" tabindex="0" role="group" aria-label="Table">%s</div>', (html:gsub('^%s+', '')))
 end
-
-local function table_box(tbl) return { raw('<div class="table" tabindex="0" role="group" aria-label="Table">'), align(tbl), raw('</div>') } end
 
 -- Typewise: pandoc applies the inline rules first, then the block rules.
 local rules = {
@@ -502,6 +511,24 @@ local function mark_number(heading)
   heading.content:extend(rest)
 end
 
+-- Paper and e-readers have appendices: see appendix.lua.
+local function mark_terms(chapter, terms)
+  local found
+  found, chapter.blocks = appendix.terms(chapter.blocks)
+  for _, term in ipairs(found) do
+    term.target = shared_id(chapter.file, term.id)
+    term.place = 'chapter ' .. chapter.title:match('^%w*')
+    table.insert(terms, term)
+  end
+end
+
+local function move_answers(chapter, blocks, answers)
+  local text, taken = appendix.answers(blocks, shared_id(chapter.file, ''))
+  if #taken > 0 then answers:insert(pandoc.Header(2, chapter.title, { id = shared_id(chapter.file, 'answers') })) end
+  answers:extend(taken)
+  return text
+end
+
 local function whole_book(doc)
   for _, chapter in ipairs(chapters) do
     here = chapter.file
@@ -509,9 +536,11 @@ local function whole_book(doc)
     take_heading(chapter, chapter.blocks)
   end
   here = 'book.md'
+  local terms, answers = {}, pandoc.Blocks {}
   local blocks = front(prefix_ids(apply_rules(doc.blocks)))
   for _, chapter in ipairs(chapters) do -- a second round: a link may point to a later chapter
     here = chapter.file
+    if appendix then mark_terms(chapter, terms) end
     local heading = chapter.heading:clone()
     heading.identifier = shared_id(here, '')
     if for_paper then
@@ -522,7 +551,17 @@ local function whole_book(doc)
       mark_number(heading)
     end
     blocks:insert(heading)
-    blocks:extend(prefix_ids(apply_rules(chapter.blocks)))
+    local text = prefix_ids(apply_rules(chapter.blocks))
+    if appendix then text = move_answers(chapter, text, answers) end
+    blocks:extend(text)
+  end
+  if #answers > 0 then
+    blocks:insert(pandoc.Header(1, 'Answers and hints', { id = 'answers' }))
+    blocks:extend(answers)
+  end
+  if #terms > 0 then
+    blocks:insert(pandoc.Header(1, 'Glossary', { id = 'glossary' }))
+    blocks:insert(appendix.glossary(terms))
   end
   return pandoc.Pandoc(blocks, doc.meta)
 end

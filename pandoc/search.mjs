@@ -4,7 +4,8 @@
 // when somebody searches for the first time (scripts, because a page opened from a file may load nothing else):
 //
 //   minisearch.js    the library, without its comments
-//   search-index.js  `bookSearch`: the sections of the pages with their full-text index, and the *things* of the
+//   search-text.js   `bookText`: the text of the sections, from which the line with the words is quoted
+//   search-index.js  search.js, and before it its data, `bookSearch`: the sections of the pages with their full-text index, and the *things* of the
 //                    book: calls, error numbers, signals, flags, programs, modules, functions, tests and terms, each
 //                    with the paragraph that explains it, its rows in the table of appendix A, and who uses it.
 //
@@ -14,6 +15,7 @@ import os from "node:os";
 import path from "node:path";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+import { getSystemErrorMap } from "node:util";
 
 // ---------------------------------------------------------------------------------------------------- a page's text
 
@@ -68,7 +70,7 @@ export function readPage(html) {
       const attribute = name => unescape(attributes.match(new RegExp(`\\s${name}="([^"]*)"`))?.[1] ?? "");
       const element = { tag };
       element.silent = top?.silent || silent.has(tag) || attribute("aria-hidden") === "true" ||
-        /\b(anchor|permalink)\b/.test(attribute("class"));
+        /\b(anchor|permalink|tested|copy)\b/.test(attribute("class"));
       element.caption = top?.caption || tag === "figcaption";
       element.listing = element.caption && tag === "code";
       if (tag === "section" && attribute("id") && !element.silent) id = attribute("id");
@@ -133,7 +135,7 @@ function declared(header) {
   const found = [];
   for (const m of header.text.matchAll(/(?:\/\*((?:(?!\*\/)[\s\S])*)\*\/\n)?^(?!#|typedef|static|struct \w+ \{|enum|extern "C")[a-z][\w\s*]*?[\s*](\w+)\(([^;{]*)\);/gm)) {
     const line = header.text.slice(0, m.index + m[0].lastIndexOf(m[2] + "(")).split("\n").length;
-    const about = squeeze((m[1] ?? "").replace(/\n \*/g, " ").split(/\n\s*\n| {2,}/)[0]);
+    const about = squeeze((m[1] ?? "").split(/\n \*\n/)[0].replace(/\n \* ?/g, " "));
     found.push({ name: m[2], line, about: about.match(/^.*?[.:;](?=\s|$)/)?.[0].replace(/[:;]$/, ".") ?? about });
   }
   return found;
@@ -145,7 +147,7 @@ export function readTable(text) {
   for (const line of text.split("\n")) {
     const [call, bare, restart, stop] = line.split(/\s{2,}/);
     if (!stop || bare.startsWith("no SA_RESTART")) continue;
-    rows.push({ call: call.split(" ")[0], row: `${call}: ${bare}; with SA_RESTART: ${restart}; stopped and continued: ${stop}` });
+    rows.push({ call: call.split(" ")[0], row: `${call}: ${bare}; with SA_RESTART: ${restart}; when stopped and continued: ${stop}` });
   }
   return rows;
 }
@@ -157,7 +159,7 @@ const word = name => new RegExp(`(?<![\\w.])${escapeRegExp(name)}(?![\\w])`);
 
 // The sentence of a paragraph that has the name, short enough for a line or two.
 export function sentence(text, name) {
-  const sentences = text.match(/.*?[.!?:](?=[”’)]*(\s|$))[”’)]*|.+$/g) ?? [text];
+  const sentences = text.match(/.*?[.!?](?=[”’)]*(\s|$))[”’)]*|.+$/g) ?? [text];
   const has = new RegExp(escapeRegExp(name), "i");
   const s = (sentences.find(s => word(name).test(s)) ?? sentences.find(s => has.test(s)) ?? sentences[0]).trim();
   if (s.length <= 170) return s;
@@ -169,40 +171,52 @@ export function sentence(text, name) {
 
 const defines = /^\W*(\(\d\w*\)\W*)?(is|are|means|asks|sends|sets|returns|waits|makes|takes|tells|turns|puts|says|does|fails|blocks|lets|gives|ends|stands|starts|restarts|reads|writes|has|can)\b/;
 
-// How well a paragraph explains a name; 0 if it does not have it.
-function explains(paragraph, section, name, whole) {
-  const at = paragraph.text.search(whole);
-  if (at < 0) return 0;
+// How well a paragraph explains a name; undefined if it does not have it. A term must be bold; a name of the system's need not
+// be, but a word like `signal` must then be set as code.
+function explains(paragraph, section, name, kind) {
+  const at = paragraph.text.search(word(name));
+  if (at < 0) return undefined;
+  const same = t => t.replace(/\(\d?\w*\)$/, "").toLowerCase() === name.toLowerCase();
+  const bold = paragraph.terms.some(same), code = paragraph.codes.some(same);
+  if (kind === "term" ? !bold : !code && !/[A-Z_\d]/.test(name)) return undefined;
   let score = 1;
-  const same = t => t.replace(/\(\d\w*\)$/, "").toLowerCase() === name.toLowerCase();
-  if (paragraph.terms.some(same)) score += paragraph.tag === "dt" ? 200 : 100;
-  if (whole.test(section.title)) score += 30;
+  if (bold) score += paragraph.tag === "dt" ? 200 : 100;
+  if (section.level > 1 && word(name).test(section.title)) score += 10;
   if (paragraph.manuals.some(same)) score += 12;
   const before = paragraph.text.slice(0, at), after = paragraph.text.slice(at + name.length);
   if (/(^|[.:?!(]\s*)$/.test(before) && defines.test(after)) score += 25;
-  if (/(errno( to|,| is)?|called|, named|signal|flag|option)\s*$/.test(before)) score += 6;
+  if (/^(\(\d?\w*\))?,? [“]/.test(after)) score += 30;
+  if (/\b(errno( to|,| is)?|called|named|is|the (signal|flag|option)|sends?( \w+){0,3})\s*$/.test(before)) score += 12;
+  if (kind === "error number" && paragraph.text.toLowerCase().includes(message(name))) score += 30;
+  if (/\b(without|not|no|speaks of)\s*$/.test(before)) score -= 12;
   if (/exercises|further|have now/i.test(section.title)) score -= 15;
   if (paragraph.tag === "li") score -= 3;
-  return Math.max(score, 1);
+  return score;
 }
 
-function definition(pages, name) {
-  const whole = word(name);
-  let best, bestScore = 0;
-  for (const page of pages) {
+// What strerror(3) says, in lower case.
+const messages = new Map([...getSystemErrorMap().values()]);
+const message = name => messages.get(name) ?? "?";
+
+// The paragraph that explains a name best; of two that are equally good, the first one met.
+function definition(pages, name, kind) {
+  let best, bestScore = -Infinity, bonus = 8;
+  pages.forEach((page, number) => {
+    if (page.name === "index.html" && kind !== "term") return;
     for (const section of page.sections) {
       for (const paragraph of section.paragraphs) {
-        const score = explains(paragraph, section, name, whole);
+        let score = explains(paragraph, section, name, kind);
+        if (score === undefined) continue;
+        [score, bonus] = [score + bonus - number, 0]; // the first mention often explains
         if (score > bestScore) [best, bestScore] = [{ page, section, paragraph }, score];
       }
     }
-  }
+  });
   return best;
 }
 
-const constants = { ...os.constants.errno };
+const constants = os.constants.errno;
 const signals = new Set([...Object.keys(os.constants.signals), "SIGCLD", "SIGRTMIN", "SIGRTMAX"]);
-
 // What the book names in code that is not its own: calls, error numbers, signals and flags.
 function kindOf(name, calls) {
   if (name in constants) return "error number";
@@ -239,13 +253,12 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
       documents.push({ id: section.place, title: `${title} ${section.level === 1 ? page.title : ""}`, text });
     }
   }
-  const at = found => found && [found.section.place, found.paragraph];
-
   const things = [];
   const add = (name, kind, parts) => things.push({ name, kind, ...parts });
-  const explained = name => {
-    const found = definition(pages, name);
-    return found && [found.section.place, sentence(found.paragraph.text, name)];
+  const quote = (place, text, name) => [place, sentence(text, name)]; // what stands there
+  const explained = (name, kind) => {
+    const found = definition(pages, name, kind);
+    return found && quote(found.section.place, found.paragraph.text, name);
   };
   const shownIn = file => {
     for (const page of pages) for (const section of page.sections) {
@@ -260,7 +273,8 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
   const words = new Map(sources.map(s => [s, linesOfWords(s)]));
   const users = (name, but) => sources
     .filter(s => s.kind !== "module" && s.kind !== "tests" && s.file.replace(/\.c$/, ".h") !== but && words.get(s).has(name))
-    .map(s => [sourceNumber.get(s), words.get(s).get(name)]);
+    .map(s => [sourceNumber.get(s), words.get(s).get(name), s.code.split(word(name)).length])
+    .sort((a, b) => b[2] - a[2] || a[0] - b[0]).slice(0, 8).map(([source, line]) => [source, line]);
   for (const s of sources) {
     if (s.kind === "part") continue;
     const stem = s.name.replace(/\.[ch]$/, "");
@@ -273,7 +287,7 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
     } else if (s.kind === "module") {
       const includes = sources.filter(u => u.file !== s.file.replace(/\.h$/, ".c") && new RegExp(`#include "[^"\\n]*\\b${escapeRegExp(s.name)}"`).test(u.text) &&
         path.posix.normalize(path.posix.join(path.posix.dirname(u.file), u.text.match(new RegExp(`#include "([^"\\n]*\\b${escapeRegExp(s.name)})"`))[1])) === s.file);
-      parts.uses = includes.filter(u => u.kind !== "tests" && u.kind !== "module").map(u => [sourceNumber.get(u), 0]);
+      parts.uses = includes.filter(u => u.kind !== "tests" && u.kind !== "module").map(u => [sourceNumber.get(u), 0]).slice(0, 8);
       add(s.name, "module", parts);
       for (const f of declared(s)) {
         own.add(f.name);
@@ -285,12 +299,16 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
   }
   for (const s of sources) {
     for (const m of s.code.matchAll(/^(?:static )?[a-z][\w *]*?\b(\w+)\([^;{}]*\)\n?\{|^#define (\w+)|\b([A-Z][A-Z0-9_]+)\s*=/gm)) own.add(m[1] ?? m[2] ?? m[3]);
+    for (const m of s.code.matchAll(/\(\*(\w+)\)\s*\(/g)) own.add(m[1]); // called through a pointer
     for (const m of s.code.matchAll(/\benum\s*\w*\s*\{([^}]*)\}/g)) for (const n of m[1].match(/\b[A-Z][A-Z0-9_]+\b/g) ?? []) own.add(n);
   }
 
   // Theirs: what the pages name and the system has.
   const tableFile = path.join(codeFolder, "a-what-restarts/restarts-glibc.txt");
   const table = fs.existsSync(tableFile) ? readTable(fs.readFileSync(tableFile, "utf8")) : [];
+  const appendix = pages.find(page => /^a-what-restarts\b/.test(page.name));
+  const rowPlace = row => appendix?.sections.find(s => s.paragraphs.some(p => p.tag === "td" && word(row.call).test(p.text)))?.place ??
+    appendix?.sections[0].place ?? -1;
   const mentioned = new Set(), calls = new Set(table.map(r => r.call));
   for (const page of pages) for (const section of page.sections) for (const p of section.paragraphs) {
     for (const code of [...p.codes, ...(p.text.match(/\b(SIG[A-Z]{2,}|E[A-Z]{2,}|[A-Z]+_[A-Z_]+)\b/g) ?? [])]) {
@@ -299,32 +317,32 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
       if (/^[A-Za-z_]\w+$/.test(name)) mentioned.add(name);
     }
   }
+  const named = new Set(calls); // in the manual, or in the table: not ours, even if a program has one of the same name
   for (const s of sources) for (const [, name] of s.code.matchAll(/\b([a-z]\w+)\(/g)) if (mentioned.has(name)) calls.add(name);
   for (const r of table) mentioned.add(r.call);
   for (const name of ["if", "for", "while", "switch", "return", "sizeof", "main"]) calls.delete(name);
-  const programNames = new Set(things.map(t => t.name));
   for (const name of [...mentioned].sort()) {
-    if (own.has(name) && !(name in constants)) continue;
+    if (own.has(name) && !named.has(name) && !(name in constants)) continue;
     const kind = kindOf(name, calls);
-    if (!kind || programNames.has(name)) continue;
-    const rows = table.filter(r => r.call === name).map(r => r.row);
-    const def = explained(name);
+    if (!kind) continue;
+    const rows = table.filter(r => r.call === name).map(r => [rowPlace(r), r.row]);
+    const def = explained(name, kind);
     const uses = users(name);
-    if (def || rows.length) add(name, kind, { def, rows, uses });
+    const about = kind === "error number" && messages.get(name);
+    if (def || rows.length) add(name, kind, { about, def, rows, uses });
   }
 
   // Terms: bold where they are defined. A box begins with a bold word and a full stop.
-  const known = new Set(things.map(t => t.name.toLowerCase()));
+  const known = new Set();
   for (const page of pages) for (const section of page.sections) for (const p of section.paragraphs) for (const term of p.terms) {
-    if (/[.:?!]$/.test(term) || known.has(term.toLowerCase()) || term.length > 40 || /^[\d\W]/.test(term)) continue;
+    if (/exercises/i.test(section.title) || /[.:?!]$/.test(term) || known.has(term.toLowerCase()) || term.length > 40 || /^[\d\W]/.test(term)) continue;
     known.add(term.toLowerCase());
-    add(term, "term", { def: explained(term) ?? [section.place, sentence(p.text, term)] });
+    add(term, "term", { def: explained(term, "term") ?? quote(section.place, p.text, term) });
   }
 
-  // The full-text index: sections by their number, tests after them.
+  // The full-text index: sections by their number.
   const search = new MiniSearch({ fields: ["title", "text"], tokenize, processTerm });
   search.addAll(documents);
-  search.addAll(tests.map(([name], i) => ({ id: places.length + i, title: name.replaceAll("_", " "), text: "" })));
   return { pages, places, things, tests, sources, search, href };
 }
 
@@ -335,7 +353,7 @@ function pack({ pages, places, things, tests, sources, search, href }) {
   const used = new Set([...things.flatMap(t => [t.source, ...(t.uses ?? []).map(u => u[0])]), ...tests.map(t => t[1])]);
   return {
     pages: pages.map(p => [p.name, p.title]),
-    places: places.map(([page, title, id, text]) => [page, title, id, text]),
+    places: places.map(([page, title, id]) => [page, title, id]),
     sources: sources.map((s, i) => used.has(i) ? href(s).slice("code/".length) : 0),
     things: things.map(({ name, kind, about, def, rows, uses, source, line, place }) => {
       const packed = { name, kind };
@@ -349,6 +367,7 @@ function pack({ pages, places, things, tests, sources, search, href }) {
       return packed;
     }),
     tests,
+    table: sources.findIndex(s => s.name === "what_restarts.c"),
     index: search.toJSON(),
   };
 }
@@ -361,9 +380,13 @@ function main(htmlFolder) {
     .replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, "").replace(/^\s*\/\/.*\n/gm, "").replace(/^ +/gm, "");
   const license = fs.readFileSync(path.join(folder, "LICENSE.txt"), "utf8").trim();
   fs.writeFileSync(path.join(htmlFolder, "minisearch.js"), `/* MiniSearch ${version}\n\n${license}\n*/\n${library}`);
-  const data = pack(makeIndex(htmlFolder, "code", require("minisearch")));
-  fs.writeFileSync(path.join(htmlFolder, "search-index.js"),
-    `const bookSearch = ${JSON.stringify(data)};\nbookSearch.tokenize = ${tokenize};\nbookSearch.processTerm = ${processTerm};\n`);
+  const index = makeIndex(htmlFolder, "code", require("minisearch"));
+  const data = pack(index);
+  const engine = fs.readFileSync("pandoc/search.js", "utf8");
+  const write = (name, text) => fs.writeFileSync(path.join(htmlFolder, name), text);
+  write("search-index.js",
+    `var bookSearch = ${JSON.stringify(data)};\nbookSearch.tokenize = ${tokenize};\nbookSearch.processTerm = ${processTerm};\n${engine}`);
+  write("search-text.js", `var bookText = ${JSON.stringify(index.places.map(place => place[3]))};\n`);
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) main(process.argv[2]);

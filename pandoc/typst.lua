@@ -15,10 +15,39 @@ local function call(name, ...)
 end
 
 function Blocksep() return '\n\n' end
-function Doc(body) return body .. '\n' end
+
+-- The index: every call, errno value and signal that the text names. What is a call the text says itself, by naming its
+-- page of the manual, as `read(2)`, somewhere. That may be after the call's first use: so each name leaves a mark, and
+-- the marks of names that are no calls are taken off at the end.
+local calls = {} -- read = 'read(2)'
+local marked = '\1([^\2]*)\2'
+
+local function mark(name) return '\1' .. name .. '\2' end
+local function unmark(text) return (text:gsub(marked, '')) end
+
+local function constant(text)
+  local function word(pattern) return text:match('%f[%w_]' .. pattern .. '%f[^%w_]') end
+  return word 'SIG%u[%u%d]*' or word 'SA_%u+' or word 'E%u%u[%u%d]+' or word 'ERESTART_%u+'
+end
+
+local function name_in_code(text)
+  local name, section = text:match('^([%a_][%w_]*)%(([23])%)$')
+  if name then calls[name] = text end
+  return name or text:match('^([%a_][%w_]*)$') or text:match('^([%a_][%w_]*)%(') or constant(text)
+end
+
+local function index_entry(name)
+  if calls[name] then return '#ix("' .. calls[name] .. '")' end
+  return constant(name) == name and '#ix("' .. name .. '")' or ''
+end
+
+function Doc(body) return (body:gsub(marked, index_entry)) .. '\n' end
 
 -- Inlines
-function Str(text) return (text:gsub('%p', '\\%0')) end
+function Str(text)
+  local name = constant(text)
+  return (name and mark(name) or '') .. text:gsub('%p', '\\%0')
+end
 function Space() return ' ' end
 function SoftBreak() return '\n' end
 function LineBreak() return '#linebreak()' end
@@ -32,16 +61,21 @@ function SmallCaps(s) return call('smallcaps', s) end
 function SingleQuoted(s) return '‘' .. s .. '’' end
 function DoubleQuoted(s) return '“' .. s .. '”' end
 function Note(s) return call('footnote', s) end
-function Code(text) return '#raw(' .. quoted(text) .. ')' end
+function Code(text)
+  local name = name_in_code(text)
+  return (name and mark(name) or '') .. '#raw(' .. quoted(text) .. ')'
+end
 function RawInline() return '' end
 
-function Link(s, target)
+function Link(s, target, _, attr)
   local to = target:match('^#(.+)')
+  if attr.class == 'page' then return '#link(<' .. to .. '>)[' .. s .. ' #page-of(<' .. to .. '>)]' end
   return '#link(' .. (to and '<' .. to .. '>' or quoted(target)) .. ')[' .. s .. ']'
 end
 
 function Span(s, attr)
   if attr.class == 'tested' or attr.class == 'label' then return call('as-' .. attr.class, s) end
+  if attr.class == 'term' then return '#box[' .. s .. ']' .. label(attr) end
   return s
 end
 
@@ -61,26 +95,28 @@ function LineBlock(lines) return table.concat(lines, '#linebreak()') end
 
 function CaptionedImage(src, _, caption, attr)
   if attr.alt then return '#drawn-run(' .. picture(src, attr.alt) .. ', caption: [' .. caption .. '])' end
-  local alt = caption:gsub('#%a+', ''):gsub('[%[%]\\]', '')
+  local alt = unmark(caption):gsub('#%a+', ''):gsub('[%[%]\\]', '')
   return '#figure(' .. picture(src, alt) .. ', caption: [' .. caption .. '])'
 end
 
 function Header(level, s, attr)
   local number = attr.number and ', numbering: (..) => ' .. quoted(attr.number .. '.') or ''
-  return '#heading(level: ' .. level .. number .. ')[' .. s .. ']' .. label(attr)
+  return '#heading(level: ' .. level .. number .. ')[' .. unmark(s) .. ']' .. label(attr)
 end
 
 function CodeBlock(text, attr)
   if attr.class == 'session' then return '#session(' .. quoted(text) .. ')' end
   local code = quoted(attr.class or '') .. ', ' .. quoted(text) .. ')'
   if not attr.file then return '#code(' .. code end
-  return '#listing(' .. quoted(attr.file) .. ', ' .. quoted(attr.fragment or '') .. ', ' .. code
+  return '#listing(' .. quoted(attr.file) .. ', ' .. quoted(attr.fragment or '') .. ', ' .. attr.first .. ', ' .. code
 end
 
 function Div(s, attr)
   local kind = attr.class:match('^box (.*)')
   if kind then return '#sidebox(' .. quoted(kind) .. ')[' .. s .. ']' end
-  if attr.class == 'answer' then return '#answer[' .. s .. ']' end
+  if attr.class == 'pointer' or attr.class == 'appended' or attr.class == 'lead' then
+    return '#' .. attr.class .. '[' .. s .. ']' .. label(attr)
+  end
   return s .. label(attr)
 end
 

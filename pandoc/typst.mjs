@@ -1,10 +1,10 @@
-// Set the PDF: node pandoc/typst.mjs build/interrupted.typ build/interrupted.pdf
-// Run from the top of the book. A warning (a missing font, say) is an error.
+// Set the PDF: node pandoc/typst.mjs build/interrupted.typ build/interrupted.pdf [a4 or us-letter]
+// Run from the top of the book. A warning (a missing font, say) is an error, and so is what PDF/UA-1 does not allow.
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
 
-const [source, target] = process.argv.slice(2);
+const [source, target, paper = "a4"] = process.argv.slice(2);
 // The package lives under build/, where this script's folder would not look for it.
 const require = createRequire(path.resolve("build/npm/package.json"));
 const { NodeCompiler } = require("@myriaddreamin/typst-ts-node-compiler");
@@ -12,6 +12,7 @@ const { NodeCompiler } = require("@myriaddreamin/typst-ts-node-compiler");
 const compiler = NodeCompiler.create({
   workspace: process.cwd(),
   fontArgs: [{ fontPaths: ["/usr/share/fonts", "/usr/share/texmf/fonts"] }],
+  inputs: { paper },
 });
 const result = compiler.compile({ mainFilePath: source });
 const warnings = result.takeWarnings();
@@ -19,5 +20,5 @@ if (warnings) console.error(JSON.stringify(warnings.shortDiagnostics, null, 1));
 if (result.hasError()) result.printErrors();
 if (warnings || result.hasError()) process.exit(1);
 
-fs.writeFileSync(target, compiler.pdf(result.result));
+fs.writeFileSync(target, compiler.pdf(result.result, { pdfStandard: "ua-1" }));
 console.log(`${target}: ${result.result.numOfPages} pages`);
