@@ -105,7 +105,7 @@ function startSearch({ make, load, root, search, input, found, results }) {
     results.replaceChildren(...[
       ...same.map(thing => section(thing.name, thing.kind, thingEntries(thing, words))),
       section("Things", "", like.map(thing => thingLine(thing, words))),
-      section("In the text", "", hits.slice(0, 12).map(({ id, terms }) =>
+      section("In the text", "", hits.filter(({ id }) => !same.some(({ def }) => def?.[0] === id)).slice(0, 12).map(({ id, terms }) =>
         entry(placeLink(id), placeName(id), lineWith(id, terms), terms))),
       section("Tests", "", tests.slice(0, 3).map(test => testEntry(test, words))),
     ].filter(part => part));
@@ -117,7 +117,8 @@ function startSearch({ make, load, root, search, input, found, results }) {
     const stops = [input, ...results.querySelectorAll("a")];
     const at = stops.indexOf(document.activeElement);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && at >= 0) stops[(at + step + stops.length) % stops.length].focus();
+    if (event.key === "Escape") search.close(); // in a search field the first one would only empty it
+    else if (step && at >= 0) stops[(at + step + stops.length) % stops.length].focus();
     else if (event.key === "Enter" && event.target === input) stops[1]?.click();
     else return;
     event.preventDefault();

@@ -52,10 +52,7 @@ export function readPage(html) {
     if (comment) continue;
     const top = open[open.length - 1];
     if (text !== undefined) {
-      if (top?.silent) {
-        if (top.listing) section.listings.push(unescape(text).trim());
-        continue;
-      }
+      if (top?.silent) continue;
       paragraph ??= newParagraph(top?.tag ?? "p");
       const plain = unescape(text);
       paragraph.text += plain;
@@ -72,7 +69,8 @@ export function readPage(html) {
       element.silent = top?.silent || silent.has(tag) || attribute("aria-hidden") === "true" ||
         /\b(anchor|permalink|tested|copy)\b/.test(attribute("class"));
       element.caption = top?.caption || tag === "figcaption";
-      element.listing = element.caption && tag === "code";
+      const source = element.caption && tag === "a" && attribute("href").match(/code\/([^#]+)\.(?:html|txt)/);
+      if (source) section.listings.push(source[1]);
       if (tag === "section" && attribute("id") && !element.silent) id = attribute("id");
       if (heading.test(tag) && !element.silent) {
         const own = attribute("id") || id || section.id;
@@ -141,15 +139,25 @@ function declared(header) {
   return found;
 }
 
-// The table of appendix A: [{ call, detail, row }].
+// The table of appendix A: [{ call, detail, outcome }].
 export function readTable(text) {
   const rows = [];
   for (const line of text.split("\n")) {
-    const [call, bare, restart, stop] = line.split(/\s{2,}/);
-    if (!stop || bare.startsWith("no SA_RESTART")) continue;
-    rows.push({ call: call.split(" ")[0], row: `${call}: ${bare}; with SA_RESTART: ${restart}; when stopped and continued: ${stop}` });
+    const [name, bare, restart, stop] = line.split(/\s{2,}/);
+    if (!stop || bare === "no SA_RESTART") continue;
+    const [call, detail] = name.match(/^(\S+)(?: \((.*)\))?$/).slice(1);
+    rows.push({ call, detail, outcome: `${bare}; with SA_RESTART: ${restart}; when stopped and continued: ${stop}` });
   }
   return rows;
+}
+
+// The rows of one call in words, those that end alike in one.
+export function rowsOf(table, call) {
+  const rows = table.filter(row => row.call === call);
+  return [...new Set(rows.map(row => row.outcome))].map(outcome => {
+    const details = rows.filter(row => row.outcome === outcome && row.detail).map(row => row.detail);
+    return `${call}${details.length ? ` (${details.join(", ")})` : ""}: ${outcome}`;
+  });
 }
 
 // ---------------------------------------------------------------------------------------------------- things
@@ -173,7 +181,7 @@ const defines = /^\W*(\(\d\w*\)\W*)?(is|are|means|asks|sends|sets|returns|waits|
 
 // How well a paragraph explains a name; undefined if it does not have it. A term must be bold; a name of the system's need not
 // be, but a word like `signal` must then be set as code.
-function explains(paragraph, section, name, kind) {
+function explains(paragraph, section, page, name, kind) {
   const at = paragraph.text.search(word(name));
   if (at < 0) return undefined;
   const same = t => t.replace(/\(\d?\w*\)$/, "").toLowerCase() === name.toLowerCase();
@@ -187,6 +195,7 @@ function explains(paragraph, section, name, kind) {
   if (/(^|[.:?!(]\s*)$/.test(before) && defines.test(after)) score += 25;
   if (/^(\(\d?\w*\))?,? [“]/.test(after)) score += 30;
   if (/\b(errno( to|,| is)?|called|named|is|the (signal|flag|option)|sends?( \w+){0,3})\s*$/.test(before)) score += 12;
+  if (/^[a-z]-/.test(page.name)) score -= 70; // an appendix looks up, a chapter explains
   if (kind === "error number" && paragraph.text.toLowerCase().includes(message(name))) score += 30;
   if (/\b(without|not|no|speaks of)\s*$/.test(before)) score -= 12;
   if (/exercises|further|have now/i.test(section.title)) score -= 15;
@@ -205,7 +214,7 @@ function definition(pages, name, kind) {
     if (page.name === "index.html" && kind !== "term") return;
     for (const section of page.sections) {
       for (const paragraph of section.paragraphs) {
-        let score = explains(paragraph, section, name, kind);
+        let score = explains(paragraph, section, page, name, kind);
         if (score === undefined) continue;
         [score, bonus] = [score + bonus - number, 0]; // the first mention often explains
         if (score > bestScore) [best, bestScore] = [{ page, section, paragraph }, score];
@@ -271,9 +280,11 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
   const tests = [];
   const sourceNumber = new Map(sources.map((s, i) => [s, i]));
   const words = new Map(sources.map(s => [s, linesOfWords(s)]));
+  // Programs before modules, those of the chapters before those of the appendices.
+  const rank = s => (/^\d/.test(s.file) ? 2000 : 0) + (s.kind === "program" && !/^bench_/.test(s.name) ? 1000 : 0);
   const users = (name, but) => sources
     .filter(s => s.kind !== "module" && s.kind !== "tests" && s.file.replace(/\.c$/, ".h") !== but && words.get(s).has(name))
-    .map(s => [sourceNumber.get(s), words.get(s).get(name), s.code.split(word(name)).length])
+    .map(s => [sourceNumber.get(s), words.get(s).get(name), rank(s) + s.code.split(word(name)).length])
     .sort((a, b) => b[2] - a[2] || a[0] - b[0]).slice(0, 8).map(([source, line]) => [source, line]);
   for (const s of sources) {
     if (s.kind === "part") continue;
@@ -287,7 +298,8 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
     } else if (s.kind === "module") {
       const includes = sources.filter(u => u.file !== s.file.replace(/\.h$/, ".c") && new RegExp(`#include "[^"\\n]*\\b${escapeRegExp(s.name)}"`).test(u.text) &&
         path.posix.normalize(path.posix.join(path.posix.dirname(u.file), u.text.match(new RegExp(`#include "([^"\\n]*\\b${escapeRegExp(s.name)})"`))[1])) === s.file);
-      parts.uses = includes.filter(u => u.kind !== "tests" && u.kind !== "module").map(u => [sourceNumber.get(u), 0]).slice(0, 8);
+      parts.uses = includes.filter(u => u.kind !== "tests" && u.kind !== "module")
+        .sort((a, b) => rank(b) - rank(a)).map(u => [sourceNumber.get(u), 0]).slice(0, 8);
       add(s.name, "module", parts);
       for (const f of declared(s)) {
         own.add(f.name);
@@ -307,7 +319,7 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
   const tableFile = path.join(codeFolder, "a-what-restarts/restarts-glibc.txt");
   const table = fs.existsSync(tableFile) ? readTable(fs.readFileSync(tableFile, "utf8")) : [];
   const appendix = pages.find(page => /^a-what-restarts\b/.test(page.name));
-  const rowPlace = row => appendix?.sections.find(s => s.paragraphs.some(p => p.tag === "td" && word(row.call).test(p.text)))?.place ??
+  const rowPlace = call => appendix?.sections.find(s => s.paragraphs.some(p => p.tag === "td" && word(call).test(p.text)))?.place ??
     appendix?.sections[0].place ?? -1;
   const mentioned = new Set(), calls = new Set(table.map(r => r.call));
   for (const page of pages) for (const section of page.sections) for (const p of section.paragraphs) {
@@ -325,7 +337,7 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
     if (own.has(name) && !named.has(name) && !(name in constants)) continue;
     const kind = kindOf(name, calls);
     if (!kind) continue;
-    const rows = table.filter(r => r.call === name).map(r => [rowPlace(r), r.row]);
+    const rows = rowsOf(table, name).map(row => [rowPlace(name), row]);
     const def = explained(name, kind);
     const uses = users(name);
     const about = kind === "error number" && messages.get(name);
@@ -337,7 +349,9 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
   for (const page of pages) for (const section of page.sections) for (const p of section.paragraphs) for (const term of p.terms) {
     if (/exercises/i.test(section.title) || /[.:?!]$/.test(term) || known.has(term.toLowerCase()) || term.length > 40 || /^[\d\W]/.test(term)) continue;
     known.add(term.toLowerCase());
-    add(term, "term", { def: explained(term, "term") ?? quote(section.place, p.text, term) });
+    const def = explained(term, "term") ?? quote(section.place, p.text, term);
+    if (things.some(t => t.name === term && t.def && t.def[0] === def[0])) continue; // it is that thing
+    add(term, "term", { def });
   }
 
   // The full-text index: sections by their number.
