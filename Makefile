@@ -105,24 +105,48 @@ epub: $B/interrupted.epub
 
 figures := $(wildcard chapters/figures/*)
 traces  := $(wildcard code/*/*.trace)
-linked  := $(sources) $(wildcard code/*/*.h)
+shown   := $(sources) $(wildcard code/*/*.h) $(wildcard code/*/*.py)
 pages   := $B/html/index.html $(chapters:chapters/%.md=$B/html/%.html)
-html: $(pages) $B/html/style.css $(linked:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
+assets  := $B/html/style.css $(shown:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
+html: $(pages) $B/html/book.html $B/html/.programs $(assets) $B/html/script.js $B/html/search-index.js
 
-# A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page.
-page_parts := pandoc/html.yaml pandoc/page.html pandoc/nav.html pandoc/book.lua
+# A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page, and the
+# book on one page. (The numbers of the lines come from code/.)
+page_parts := pandoc/html.yaml pandoc/page.html pandoc/nav.html pandoc/book.lua pandoc/source.lua
 $B/html/index.html: book.md $(page_parts)
 $(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md book.md $(page_parts) $(figures)
+$(foreach c,$(chapters),$(eval $(c:chapters/%.md=$B/html/%.html): $(wildcard $(c:chapters/%.md=code/%)/*.[ch])))
 $(pages):
 	@mkdir -p $(@D)
 	pandoc -d pandoc/html.yaml $< -o $@
+$B/html/book.html: book.md $(chapters) $(page_parts) $(figures) $(shown)
+	@mkdir -p $(@D)
+	pandoc -d pandoc/html.yaml -M whole --toc-depth=3 $< -o $@
+
+# The pages of the programs, all in one run; which chapter shows which fragment seldom changes.
+$B/html/.programs: $(shown) $B/fragments pandoc/program.lua pandoc/source.lua pandoc/page.html book.md
+	@mkdir -p $(@D)
+	@echo "pandoc/program.lua: the pages of the programs"
+	@$(LUA) pandoc/program.lua $B/html $B/fragments $(shown)
+	@touch $@
+$B/fragments: $(chapters) pandoc/program.lua
+	@mkdir -p $(@D)
+	@$(LUA) pandoc/program.lua --fragments $(chapters) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $B/html/style.css: pandoc/style.css
-$(linked:%=$B/html/%.txt): $B/html/%.txt: %
+$(shown:%=$B/html/%.txt): $B/html/%.txt: %
 $(figures:chapters/%=$B/html/%): $B/html/%: chapters/%
-$B/html/style.css $(linked:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%):
+$(assets):
 	@mkdir -p $(@D)
 	@cp $< $@
+
+$B/html/script.js: pandoc/script.js
+	@mkdir -p $(@D)
+	@cp $< $@
+# One run makes minisearch.js, search-index.js and search-text.js, after all pages.
+$B/html/search-index.js: $(pages) $B/html/.programs pandoc/search.mjs pandoc/search.js $(wildcard code/*/restarts-*.txt)
+	@node pandoc/search.mjs $B/html
 
 $B/interrupted.epub: book.md $(chapters) $(figures) pandoc/epub.yaml pandoc/epub.css pandoc/book.lua
 	pandoc -d pandoc/epub.yaml book.md -o $@
@@ -213,6 +237,12 @@ check-weave:
 ##   make check-book  every link of the pages leads somewhere; the PDF and the EPUB are whole
 check-book: book
 	@$(LUA) pandoc/check_links.lua $B/html
+
+##   make check-site  the search and the script of the pages, in a browser, from a server and from files
+.PHONY: check-site
+check-site: html
+	@node pandoc/test_script.mjs $B/html >$B/check-site.log 2>&1 || { cat $B/check-site.log; exit 1; }
+	@tail -n 1 $B/check-site.log
 
 ##   make check-sanitizers  the tests of the right programs again, with clang, ASan and UBSan, TSan, valgrind; musl builds
 # (test_*_facts and test_what_restarts ask the kernel, and test no code of ours.) What a sanitizer reports, on stderr or by its exit status,
@@ -311,5 +341,10 @@ help:
 ##   make deps        install what the other targets need
 deps:
 	@.ci/deps
+
+##   make deps-check-book  install a browser, for make check-site
+.PHONY: deps-check-book
+deps-check-book:
+	@.ci/deps check-book
 
 endif

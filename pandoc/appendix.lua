@@ -31,11 +31,25 @@ local function ends_sentence(inlines, i)
   return is_space(next_one) or next_one.t == 'Note'
 end
 
--- The sentence around inline i, as text to stand alone: no links, notes or ids.
-local function sentence_around(inlines, i)
-  local first, last = i, i
+local function start_of_sentence(inlines, i)
+  local first = i
   while first > 1 and not ends_sentence(inlines, first - 1) do first = first - 1 end
   while first < i and is_space(inlines[first]) do first = first + 1 end
+  return first
+end
+
+-- A sentence that begins with one of these needs the one before it.
+local leaning = {}
+for word in ('It That This These They So Or Then There Both Such'):gmatch('%a+') do leaning[word] = true end
+
+-- The sentence around inline i, as text to stand alone: no links, notes or ids.
+local function sentence_around(inlines, i)
+  local first, last = start_of_sentence(inlines, i), i
+  local before = first - 1
+  while before > 0 and (is_space(inlines[before]) or inlines[before].t == 'Note') do before = before - 1 end
+  if before > 0 and inlines[first].t == 'Str' and leaning[inlines[first].text] then
+    first = start_of_sentence(inlines, before)
+  end
   while last < #inlines and not ends_sentence(inlines, last) do last = last + 1 end
   local out = pandoc.Inlines {}
   for k = first, last do out:insert(inlines[k]) end
@@ -116,9 +130,11 @@ function M.answers(blocks, prefix)
   local function move(fold)
     local id = prefix .. '-answer-' .. #out + 1
     local summary = fold.attributes.summary
-    local label = exercise or summary:match('^Hint: (.*)') or section
-    local answer = pandoc.Blocks { pandoc.Para { pandoc.Strong(label), pandoc.Space(),
-      pandoc.Link(for_paper and {} or { pandoc.Str('(back)') }, '#' .. id .. '-back', '', { class = 'page' }) } }
+    local about = summary:match('^Hint: (.*)')
+    local label = about and about:gsub('^%l', string.upper) or exercise or section
+    local answer = pandoc.Blocks { pandoc.Div({ pandoc.Para { pandoc.Strong(label), pandoc.Space(),
+      pandoc.Link(for_paper and {} or { pandoc.Str('(back)') }, '#' .. id .. '-back', '', { class = 'page' }) } },
+      { class = 'to' }) }
     answer:extend(fold.content)
     out:insert(pandoc.Div(answer, { id = id, class = 'appended' }))
     local link = pandoc.Link(summary .. (for_paper and ':' or ''), '#' .. id, '', { class = 'page' })

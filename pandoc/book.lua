@@ -113,7 +113,7 @@ local function from_top(path)
   return (('chapters/' .. path):gsub('^chapters/%.%./', ''))
 end
 
-local function code_page(path) return path:match('%.[ch]$') and path .. '.html' or path:match('%.py$') and path .. '.html' or path .. '.txt' end
+local function code_page(path) return path .. (path:match('^code/[^/]+/[^/]+%.[chp]y?$') and '.html' or '.txt') end
 
 local function page_link(link, path, fragment)
   if not whole then
@@ -137,7 +137,7 @@ local function claim_link(link, path)
   link.content:insert(pandoc.RawInline('html', mark))
   if not for_html then return link.content end
   link.classes = { 'claim' }
-  link.title = 'Tested: ' .. test
+  link.title = ''
   link.target = code_page(path) .. '#' .. test
   return link
 end
@@ -270,36 +270,38 @@ local function session(block)
   return raw('<pre class="session"%s><code>%s\n</code></pre>', for_html and ' tabindex="0"' or '', table.concat(lines, '\n'))
 end
 
-local first_lines = {} -- by file: the first line of each fragment, by name
+local fragments = {} -- by file: what source.lua knows of them, by name
 
-local function first_line(file, fragment)
-  first_lines[file] = first_lines[file] or source.first_lines(read_file('code/' .. file))
-  return first_lines[file][fragment] or 1 -- weave complains of one that is not there
+local function find_fragment(file, fragment)
+  fragments[file] = fragments[file] or source.fragments(read_file('code/' .. file))
+  return fragments[file][fragment] or { number = 0, first = 1 } -- weave complains of one that is not there
 end
 
--- The numbers of a listing's lines, for the style sheet to show: nobody selects, copies or hears them.
+-- The numbers of a listing's lines: nobody selects, copies or hears them. (A list of items without content is what
+-- takes least room in a compressed page.)
 local function numbers(first, text)
-  local all = {}
   local _, breaks = text:gsub('\n', '')
-  for n = first, first + breaks do all[#all + 1] = n end
-  return '<span class="numbers" data-n="' .. table.concat(all, '\n') .. '"></span>'
+  return ('<ol class="numbers" start="%d" aria-hidden="true">%s</ol>'):format(first, ('<li>'):rep(breaks + 1))
 end
 
 -- In a page, a listing says where it is from, leads there, and can be linked to.
 local function page_listing(block, language, file, fragment)
-  local code = '<code>' .. source.highlight(block.text, language) .. '\n</code></pre>'
-  if not file then return raw('<pre tabindex="0">%s', code) end
-  local first = first_line(file, fragment)
-  local path = here:sub(-3 - #file:match('^[^/]*'), -4) == file:match('^[^/]*') and file:match('[^/]*$') or file
-  local id = source.fragment_id(file, fragment)
-  return raw('<figure class="listing" id="%s">\n<figcaption><a href="%s#L%d"><code>%s</code></a> · %s</figcaption>\n'
-    .. '<pre class="numbered" tabindex="0">%s%s\n</figure>', id, escape(code_page('code/' .. file)), first, escape(path),
-    escape(fragment), numbers(first, block.text), code)
+  local code = '<pre tabindex="0"><code>' .. source.highlight(block.text, language) .. '\n</code></pre>'
+  if not file then return pandoc.RawBlock('html', code) end
+  local found = find_fragment(file, fragment)
+  local folder, name = file:match('^(.*)/([^/]*)$')
+  if here ~= 'chapters/' .. folder .. '.md' then name = file end
+  return raw('<figure class="listing" id="%s">\n<figcaption><a href="%s#L%d"><code>%s</code></a> · %s</figcaption>\n%s%s\n</figure>',
+    source.fragment_id(file, found.number), escape(code_page('code/' .. file)), found.first, escape(name), escape(fragment),
+    numbers(found.first, block.text), code)
 end
 
-local function listing(block, file, fragment)
-  local name = '<code>' .. escape(file) .. '</code> · ' .. escape(fragment)
-  return { raw('<figure class="listing">\n<figcaption>%s</figcaption>', name), block, raw('</figure>') }
+-- An e-reader sets tabs eight wide.
+local function reader_listing(block, language, file, fragment)
+  local code = '<pre><code>' .. source.highlight(block.text:gsub('\t', '    '), language) .. '\n</code></pre>'
+  if not file then return pandoc.RawBlock('html', code) end
+  return raw('<figure class="listing">\n<figcaption><code>%s</code> · %s</figcaption>\n%s\n</figure>',
+    escape(file), escape(fragment), code)
 end
 
 local function code_block(block)
@@ -310,15 +312,12 @@ local function code_block(block)
   for _, class in ipairs(block.classes) do language = language or highlighter[class] end
   if is_session and not for_paper then return session(block) end
   if for_html then return page_listing(block, language, file, fragment) end
-  block.classes = { is_session and 'session' or language }
   if for_paper then
-    if file then block.attributes.first = tostring(first_line(file, fragment)) end
+    block.classes = { is_session and 'session' or language }
+    if file then block.attributes.first = tostring(find_fragment(file, fragment).first) end
     return block
   end
-  block.text = block.text:gsub('\t', '    ') -- e-readers set tabs eight wide
-  block.attributes = {}
-  if file then return listing(block, file, fragment) end
-  return block
+  return reader_listing(block, language, file, fragment)
 end
 
 -- Boxes, answers, tables, notes ---------------------------------------------
@@ -425,9 +424,12 @@ local function note(note)
   return text
 end
 
--- A heading is a link to itself.
+-- A heading is a link to itself. (The number above a chapter stays outside, a line of its own.)
 local function self_link(heading)
+  local first, number = heading.content[1], nil
+  if first and first.t == 'Span' and first.classes:includes('number') then number = heading.content:remove(1) end
   heading.content = pandoc.Inlines { pandoc.Link(heading.content, '#' .. heading.identifier, '', { class = 'self' }) }
+  if number then heading.content:insert(1, number) end
   return heading
 end
 
@@ -511,6 +513,9 @@ local function mark_number(heading)
   heading.content:extend(rest)
 end
 
+-- All headers of the programs: what they declare is ours, and not in the index of system calls.
+local function headers() return pandoc.pipe('sh', { '-c', 'cat ' .. root .. 'code/*/*.h' }, '') end
+
 -- Paper and e-readers have appendices: see appendix.lua.
 local function mark_terms(chapter, terms)
   local found
@@ -524,7 +529,8 @@ end
 
 local function move_answers(chapter, blocks, answers)
   local text, taken = appendix.answers(blocks, shared_id(chapter.file, ''))
-  if #taken > 0 then answers:insert(pandoc.Header(2, chapter.title, { id = shared_id(chapter.file, 'answers') })) end
+  if #taken > 0 then answers:insert(pandoc.Header(2, chapter.title, { id = shared_id(chapter.file, 'answers'),
+    class = 'unnumbered unlisted' })) end
   answers:extend(taken)
   return text
 end
@@ -556,13 +562,14 @@ local function whole_book(doc)
     blocks:extend(text)
   end
   if #answers > 0 then
-    blocks:insert(pandoc.Header(1, 'Answers and hints', { id = 'answers' }))
+    blocks:insert(pandoc.Header(1, 'Answers and hints', { id = 'answers', ['epub:type'] = 'appendix' }))
     blocks:extend(answers)
   end
   if #terms > 0 then
-    blocks:insert(pandoc.Header(1, 'Glossary', { id = 'glossary' }))
+    blocks:insert(pandoc.Header(1, 'Glossary', { id = 'glossary', ['epub:type'] = 'glossary' }))
     blocks:insert(appendix.glossary(terms))
   end
+  if for_paper then doc.meta.headers = headers() end
   return pandoc.Pandoc(blocks, doc.meta)
 end
 

@@ -20,8 +20,19 @@ local function unescape(url)
   return (url:gsub('&amp;', '&'):gsub('%%(%x%x)', function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
-for path in io.popen("ls '" .. folder .. "'"):lines() do
-  if path:match('%.html$') then
+-- The path that a link in `page` leads to, seen from the folder: code/x/../y is code/y.
+local function resolve(page, path)
+  path = (page:match('^.*/') or '') .. path
+  local count
+  repeat
+    path, count = path:gsub('[^/]+/%.%./', '', 1)
+  until count == 0
+  return path
+end
+
+for path in io.popen("cd '" .. folder .. "' && find . -name '*.html'"):lines() do
+  path = path:gsub('^%./', '')
+  do
     local page = { ids = {}, text = read(path):gsub('<!%-%-.-%-%->', '') }
     for id in page.text:gmatch('<[^<>]-%sid="([^"]*)"') do
       if page.ids[id] then complain(path, 'the id %s stands twice', id) end
@@ -38,7 +49,7 @@ for name, page in pairs(pages) do
     if not url:match('^%a[%w+.-]*:') then
       links = links + 1
       local path, fragment = unescape(url):match('^([^#?]*)%??[^#]*#?(.*)$')
-      if path == '' then path = name end
+      path = path == '' and name or resolve(name, path)
       local target = pages[path]
       if not target and not read(path) then
         complain(name, 'link to %s: there is no such file', url)

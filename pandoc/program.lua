@@ -3,7 +3,7 @@
 --   lua5.4 pandoc/program.lua FOLDER FRAGMENTS FILE...
 --   lua5.4 pandoc/program.lua --fragments FILE.md... >FRAGMENTS
 --
--- FRAGMENTS says which chapter shows which fragment. It is a file of its own so that a changed chapter, whose
+-- FRAGMENTS says which chapter shows which fragment, and which tests are claimed. It is a file of its own so that a changed chapter, whose
 -- fragments mostly stay, makes no program page anew.
 --
 -- A page has an id for each line (L12) and for each test (its name); at each fragment's first line it leads back to
@@ -26,17 +26,18 @@ local function read_titles()
   for title, name in read('book.md'):gmatch('%- %[([^\n]-)%]%(chapters/([%w-]+)%.md%)') do titles[name] = title end
 end
 
--- Lines of 'chapter file fragment', with tabs between.
+-- Lines of 'chapter file fragment', and of 'claim file test', with tabs between.
 local function list_fragments(paths)
   for _, path in ipairs(paths) do
     local chapter = path:match('([%w_-]+)%.md$')
     for file, fragment in read(path):gmatch('```c {file="([^"]+)" fragment="([^"]+)"') do
       io.write(chapter, '\t', file, '\t', fragment, '\n')
     end
+    for file, test in read(path):gmatch('%(%.%./code/([^)%s]+) "([%w_]+)"%)') do io.write('claim\t', file, '\t', test, '\n') end
   end
 end
 
-local shown_in = {} -- by file and fragment: the chapter
+local shown_in = {} -- by file and fragment: the chapter; and by file and test: 'claim'
 local function read_fragments(path)
   for chapter, file, fragment in read(path):gmatch('([^\t\n]+)\t([^\t\n]+)\t([^\n]+)\n') do
     shown_in[file] = shown_in[file] or {}
@@ -85,25 +86,42 @@ local function tree(name, folder, files)
 end
 
 -- A fragment's first line, whose comment leads to the listing.
-local function fragment_line(html, line, file, name)
+local function fragment_line(html, line, file, name, fragments)
   local chapter = shown_in[file] and shown_in[file][name]
-  if not chapter then return html end
+  if not chapter or not fragments[name] then return html end
   return ('<a class="explained" href="../../%s.html#%s" title="Explained in chapter %s">%s</a>'):format(chapter,
-    source.fragment_id(file, name), escape(titles[chapter] or chapter), escape(line))
+    source.fragment_id(file, fragments[name].number), escape(titles[chapter] or chapter), escape(line))
+end
+
+local is_function = {} -- the tests of this file
+
+-- The test's name with its id; and with those of the tests that one function makes for several cases: their names
+-- begin with its own.
+local function anchors(test, file)
+  local html = ('<span class="test" id="%s">%s</span>'):format(test, test)
+  local more = {}
+  for name, kind in pairs(shown_in[file] or {}) do
+    if kind == 'claim' and name:sub(1, #test + 1) == test .. '_' and not is_function[name] then table.insert(more, name) end
+  end
+  table.sort(more)
+  for _, name in ipairs(more) do html = ('<span class="test" id="%s">%s</span>'):format(name, html) end
+  return html
 end
 
 -- The file, each line in a span with its id; a test's line has the test's name inside.
 local function listing(text, file)
-  local lines, tests, n = {}, {}, 0
+  local lines, tests, fragments, n = {}, {}, source.fragments(text), 0
+  is_function = {}
+  for line in text:gmatch('[^\n]+') do is_function[source.test_on(line) or ''] = true end
   local plain = (text .. '\n'):gmatch('([^\n]*)\n')
   if text:sub(-1) == '\n' then text = text:sub(1, -2) end
   for html in (source.highlight(text, file:match('%w+$')) .. '\n'):gmatch('([^\n]*)\n') do
     local line = plain()
     n = n + 1
     local fragment, test = source.fragment_on(line), source.test_on(line)
-    if fragment then html = fragment_line(html, line, file, fragment) end
+    if fragment then html = fragment_line(html, line, file, fragment, fragments) end
     if test and not tests[test] then
-      html = html:gsub('%f[%w_]' .. test .. '%f[^%w_]', ('<span class="test" id="%s">%s</span>'):format(test, test), 1)
+      html = html:gsub('%f[%w_]' .. test .. '%f[^%w_]', anchors(test, file), 1)
       tests[test] = true
       table.insert(tests, test)
     end

@@ -157,7 +157,7 @@
   const idOf = heading => heading.id || heading.closest("section[id]").id;
   const side = document.querySelector("nav.side");
   const links = new Map([...side?.querySelectorAll("a[href*='#']") ?? []].map(link => [decodeURIComponent(link.hash.slice(1)), link]));
-  let current;
+  let current = null;
 
   const mark = heading => {
     if (heading === current) return;
@@ -170,10 +170,10 @@
       const box = side.getBoundingClientRect(), line = link.getBoundingClientRect(); // the tree scrolls, and not the page
       if (line.bottom > box.bottom || line.top < box.top) side.scrollTop += line.top - box.top - box.height / 3;
     }
-    const places = recall("places") ?? {};
-    delete places[page]; // the newest is the last
-    places[page] = [document.querySelector("h1")?.textContent.trim() ?? document.title, heading ? idOf(heading) : "", heading ? nameOf(heading) : ""];
-    remember("places", places);
+    const { [page]: before, ...places } = recall("places") ?? {};
+    const title = document.querySelector("h1").textContent.trim();
+    const place = heading ? [title, idOf(heading), nameOf(heading)] : before ?? [title]; // at its beginning one keeps one's place
+    remember("places", { ...places, [page]: place }); // the newest is the last
   };
   const watch = () => {
     const line = innerHeight / 4;
@@ -181,14 +181,14 @@
   };
   const isText = document.body.matches(".chapter, .whole") && !page.startsWith("code/");
   if (isText && headings.length) {
-    const observer = new IntersectionObserver(watch, { rootMargin: "0px 0px -75% 0px" });
+    const observer = new IntersectionObserver(watch, { rootMargin: "9999999px 0px -75% 0px" });
     for (const heading of headings) observer.observe(heading);
   }
 
   const last = Object.entries(recall("places") ?? {}).pop();
   if (page === "index.html" && last) {
     const [name, [title, id, part]] = last;
-    document.querySelector("main h1")?.parentNode.querySelector(".subtitle, h1")?.after(make("p", { class: "continue" }, "Continue: ",
+    (main.querySelector(".subtitle") ?? main.querySelector("h1")).after(make("p", { class: "continue" }, "Continue: ",
       make("a", { href: new URL(name + (id ? "#" + id : ""), root) }, title + (part ? ", " + part : ""))));
   }
 })();

@@ -24,7 +24,9 @@ function startSearch({ make, load, root, search, input, found, results }) {
   // The words in their sentence, as far as it fits; nothing before the text is loaded.
   const lineWith = (place, words) => {
     const text = window.bookText?.[place] ?? "";
-    const at = Math.max(0, text.search(anyOf(words)));
+    const near = at => new Set(text.slice(at, at + 60).toLowerCase().match(anyOf(words))).size; // how many of the words
+    let at = 0, most = 0;
+    for (const { index } of words.length ? text.matchAll(anyOf(words)) : []) if (near(index) > most) [at, most] = [index, near(index)];
     const sentence = text.lastIndexOf(". ", at) + 2;
     const start = sentence < 2 ? 0 : at - sentence < 90 ? sentence : text.indexOf(" ", at - 80) + 1;
     const line = text.slice(start, start + 160);
@@ -57,11 +59,11 @@ function startSearch({ make, load, root, search, input, found, results }) {
   const testEntry = ([test, source], words) =>
     entry(codeLink(source, test), "Tested in " + codeName(source), test.replaceAll("_", " "), words);
 
-  // All we know of a thing: what it is, where it is explained, its rows in the table, who uses it, which tests.
-  const thingEntries = ({ name, def, about, place, rows = [], source, line, uses = [] }, words) => {
+  // All we know of a thing: what it is, where it is explained, who uses it, its rows in the table, and tests about it.
+  const thingEntries = ({ name, def, also, about, place, rows = [], source, line, uses = [] }, words, tests) => {
     const list = [];
     if (source !== undefined) list.push(entry(codeLink(source, line && "L" + line), codeName(source), about, words));
-    if (def) list.push(entry(placeLink(...def), placeName(def[0]), def[1], words));
+    for (const d of [def, also]) if (d) list.push(entry(placeLink(...d), placeName(d[0]), d[1], words));
     if (place !== undefined) list.push(entry(placeLink(place), "Explained in " + placeName(place)));
     const users = [];
     for (let i = 0; i < uses.length; i += 2) {
@@ -70,11 +72,9 @@ function startSearch({ make, load, root, search, input, found, results }) {
     }
     if (users.length) list.push(make("li", { class: "uses" }, where("Used in "), ...users));
     for (const [at, row] of rows) {
-      list.push(entry(at < 0 ? codeLink(data.table) : placeLink(at), "What restarts", row, words));
+      list.push(entry(at < 0 ? codeLink(data.table) : placeLink(at), at < 0 ? "What restarts" : placeName(at), row, words));
     }
-    const word = "_" + name.toLowerCase() + "_";
-    const tests = data.tests.filter(([test]) => ("_" + test + "_").includes(word));
-    return [...list, ...tests.slice(0, 3).map(test => testEntry(test, words))];
+    return list.concat(tests.map(test => testEntry(test, words)));
   };
 
   const thingLine = (thing, words) => entry(thing.def ? placeLink(...thing.def) : codeLink(thing.source, thing.line && "L" + thing.line),
@@ -95,19 +95,21 @@ function startSearch({ make, load, root, search, input, found, results }) {
     }
     const asked = query.toLowerCase().replace(/\(\d?\w*\)$|\.c$/, "");
     const names = thing => [thing.name.toLowerCase(), thing.name.toLowerCase().replace(/\.h$/, "")];
-    const same = data.things.filter(thing => names(thing).includes(asked));
+    const same = data.things.filter(thing => names(thing).includes(asked)).sort((a, b) => !a.def - !b.def);
     const like = asked.length < 2 ? [] :
-      data.things.filter(thing => !same.includes(thing) && names(thing)[0].startsWith(asked)).slice(0, 5);
+      data.things.filter(thing => !same.includes(thing) && names(thing)[0].startsWith(asked))
+        .sort((a, b) => b.name.startsWith(query) - a.name.startsWith(query) || !a.def - !b.def).slice(0, 5);
     const options = { prefix: term => term.length > 1, fuzzy: term => term.length > 4 && 0.2, boost: { title: 3 }, combineWith: "AND" };
     let hits = engine.search(query, options);
     if (!hits.length) hits = engine.search(query, { ...options, combineWith: "OR" });
-    const tests = same.length ? [] : data.tests.filter(([test]) => words.every(word => ("_" + test).includes("_" + word)));
+    const tests = data.tests.filter(([test]) => same.length ? `_${test}_`.includes(`_${asked}_`) :
+      words.every(word => `_${test}`.includes(`_${word}`))).slice(0, 3);
     results.replaceChildren(...[
-      ...same.map(thing => section(thing.name, thing.kind, thingEntries(thing, words))),
+      ...same.map((thing, i) => section(thing.name, thing.kind, thingEntries(thing, words, i ? [] : tests))),
       section("Things", "", like.map(thing => thingLine(thing, words))),
       section("In the text", "", hits.filter(({ id }) => !same.some(({ def }) => def?.[0] === id)).slice(0, 12).map(({ id, terms }) =>
         entry(placeLink(id), placeName(id), lineWith(id, terms), terms))),
-      section("Tests", "", tests.slice(0, 3).map(test => testEntry(test, words))),
+      section("Tests", "", same.length ? [] : tests.map(test => testEntry(test, words))),
     ].filter(part => part));
     const n = results.querySelectorAll("li").length;
     found.textContent = n ? `${n} result${n > 1 ? "s" : ""}` : "Nothing found.";

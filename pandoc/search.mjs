@@ -177,13 +177,13 @@ export function sentence(text, name) {
   return (from ? "… " : "") + (from + 165 < s.length ? cut.replace(/\s\S*$/, "") + " …" : cut);
 }
 
-const defines = /^\W*(\(\d\w*\)\W*)?(is|are|means|asks|sends|sets|returns|waits|makes|takes|tells|turns|puts|says|does|fails|blocks|lets|gives|ends|stands|starts|restarts|reads|writes|has|can)\b/;
+const defines = /^\W*(\(\d\w*\)\W*)?((is|are)(?! \w+ed\b)|means|asks|sends|sets|returns|waits|makes|takes|tells|turns|puts|fails|blocks|lets|gives|ends|stands|starts|restarts|reads|writes)\b/;
 
 // How well a paragraph explains a name; undefined if it does not have it. A term must be bold; a name of the system's need not
 // be, but a word like `signal` must then be set as code.
 function explains(paragraph, section, page, name, kind) {
   const at = paragraph.text.search(word(name));
-  if (at < 0) return undefined;
+  if (at < 0 || /^t[dh]$/.test(paragraph.tag)) return undefined;
   const same = t => t.replace(/\(\d?\w*\)$/, "").toLowerCase() === name.toLowerCase();
   const bold = paragraph.terms.some(same), code = paragraph.codes.some(same);
   if (kind === "term" ? !bold : !code && !/[A-Z_\d]/.test(name)) return undefined;
@@ -256,7 +256,7 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
     page.number = pages.indexOf(page);
     for (const section of page.sections) {
       section.place = places.length;
-      const text = section.paragraphs.map(p => p.text).join(" ");
+      const text = section.paragraphs.map(p => p.text + (/^t[dh]$/.test(p.tag) ? "," : "")).join(" ");
       const title = section.level === 1 ? "" : section.title;
       places.push([page.number, title, section.level === 1 ? "" : section.id, text]);
       documents.push({ id: section.place, title: `${title} ${section.level === 1 ? page.title : ""}`, text });
@@ -289,7 +289,7 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
   for (const s of sources) {
     if (s.kind === "part") continue;
     const stem = s.name.replace(/\.[ch]$/, "");
-    const place = shownIn(s.file);
+    const place = shownIn(s.file) ?? shownIn(s.file.replace(/\.h$/, ".c"));
     const parts = { about: s.about, source: sourceNumber.get(s), place };
     if (s.kind === "tests") {
       const all = [...s.code.matchAll(/cmocka_unit_test\w*\(\s*(\w+)/g)].map(m => m[1]);
@@ -350,7 +350,12 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
     if (/exercises/i.test(section.title) || /[.:?!]$/.test(term) || known.has(term.toLowerCase()) || term.length > 40 || /^[\d\W]/.test(term)) continue;
     known.add(term.toLowerCase());
     const def = explained(term, "term") ?? quote(section.place, p.text, term);
-    if (things.some(t => t.name === term && t.def && t.def[0] === def[0])) continue; // it is that thing
+    const same = things.find(t => t.name === term && t.def);
+    if (same?.def[0] === def[0]) continue;
+    if (same && /[A-Z_\d]/.test(term)) { // no word of the language: it is that thing
+      same.also = def;
+      continue;
+    }
     add(term, "term", { def });
   }
 
@@ -369,10 +374,11 @@ function pack({ pages, places, things, tests, sources, search, href }) {
     pages: pages.map(p => [p.name, p.title]),
     places: places.map(([page, title, id]) => [page, title, id]),
     sources: sources.map((s, i) => used.has(i) ? href(s).slice("code/".length) : 0),
-    things: things.map(({ name, kind, about, def, rows, uses, source, line, place }) => {
+    things: things.map(({ name, kind, about, def, also, rows, uses, source, line, place }) => {
       const packed = { name, kind };
       if (about) packed.about = about;
       if (def) packed.def = def;
+      if (also) packed.also = also;
       if (rows?.length) packed.rows = rows;
       if (uses?.length) packed.uses = uses.flat();
       if (source !== undefined) packed.source = source;

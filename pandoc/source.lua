@@ -13,26 +13,24 @@ function source.escape(text) return (text:gsub('[&<>"]', ENTITY)) end
 -- The name of the fragment that begins on this line, or nil.
 function source.fragment_on(line) return line:match('^%s*// § (.-)%s*$') or line:match('^%s*# § (.-)%s*$') end
 
--- The id of a fragment's listing: unique in the whole book, since each fragment is shown once.
-function source.fragment_id(file, fragment)
-  local slug = fragment:lower():gsub('[^%w_]+', '-'):gsub('^%-', ''):gsub('%-$', '')
-  return file:match('[^/]*$') .. '-' .. slug
-end
+-- The id of the listing of a file's nth fragment: unique in the whole book, since each fragment is shown once.
+function source.fragment_id(file, n) return file:match('[^/]*$') .. '-' .. n end
 
--- The number of the first line of each fragment, by name. (weave.lua leaves blank lines out, too.)
-function source.first_lines(text)
-  local first, name, n = {}, nil, 0
+-- By name, the number of each fragment, and of its first line. (weave.lua leaves blank lines out, too.)
+function source.fragments(text)
+  local fragments, count, name, n = {}, 0, nil, 0
   for line in text:gmatch('([^\n]*)\n') do
     n = n + 1
     local begun = source.fragment_on(line)
     if begun then
       name = begun
     elseif name and line:find('%S') then
-      first[name] = n
+      count = count + 1
+      fragments[name] = { number = count, first = n }
       name = nil
     end
   end
-  return first
+  return fragments
 end
 
 -- The name of the test that is defined on this line, or nil.

@@ -16,10 +16,11 @@ end
 
 function Blocksep() return '\n\n' end
 
--- The index: every call, errno value and signal that the text names. What is a call the text says itself, by naming its
--- page of the manual, as `read(2)`, somewhere. That may be after the call's first use: so each name leaves a mark, and
--- the marks of names that are no calls are taken off at the end.
+-- The index: every call, errno value and signal that the text names. What is a call the book says itself, somewhere: the
+-- text names its page of the manual, as `read(2)`, or a listing calls it, and it is not ours. That may be after the
+-- name's first use: so each name leaves a mark, and the marks of names that are no calls are taken off at the end.
 local calls = {} -- read = 'read(2)'
+local called, defined = {}, {}
 local marked = '\1([^\2]*)\2'
 
 local function mark(name) return '\1' .. name .. '\2' end
@@ -36,12 +37,29 @@ local function name_in_code(text)
   return name or text:match('^([%a_][%w_]*)$') or text:match('^([%a_][%w_]*)%(') or constant(text)
 end
 
+-- What a listing calls and what it defines: at the start of a line, as a macro, or as a parameter or a variable.
+local function note_calls(code)
+  code = code:gsub('/%*.-%*/', ''):gsub('"[^"\n]*"', '""')
+  for name in code:gmatch('%f[%w_]([%l_][%l%d_]*)%(') do called[name] = true end
+  for line in code:gmatch('[^\n]+') do
+    local name = line:match('^%a[%w_ *]-([%w_]+)%(') or line:match('#define ([%w_]+)')
+    if name then defined[name] = true end
+    for pointer in line:gmatch('%(%*([%w_]+)[^%)]*%)%(') do defined[pointer] = true end
+  end
+end
+for _, word in ipairs { 'if', 'for', 'while', 'switch', 'return', 'sizeof', 'defined' } do defined[word] = true end
+
 local function index_entry(name)
+  if name == 'errno' then return '' end
+  if not calls[name] and called[name] and not defined[name] then calls[name] = name .. '()' end
   if calls[name] then return '#ix("' .. calls[name] .. '")' end
   return constant(name) == name and '#ix("' .. name .. '")' or ''
 end
 
-function Doc(body) return (body:gsub(marked, index_entry)) .. '\n' end
+function Doc(body, meta)
+  note_calls(meta.headers)
+  return (body:gsub(marked, index_entry)) .. '\n'
+end
 
 -- Inlines
 function Str(text)
@@ -75,7 +93,7 @@ end
 
 function Span(s, attr)
   if attr.class == 'tested' or attr.class == 'label' then return call('as-' .. attr.class, s) end
-  if attr.class == 'term' then return '#box[' .. s .. ']' .. label(attr) end
+  if attr.class == 'term' then return '#box[' .. s .. ']<' .. attr.id .. '>' end
   return s
 end
 
@@ -100,12 +118,14 @@ function CaptionedImage(src, _, caption, attr)
 end
 
 function Header(level, s, attr)
+  local unlisted = attr.class:match('unlisted') and ', outlined: false, bookmarked: true' or ''
   local number = attr.number and ', numbering: (..) => ' .. quoted(attr.number .. '.') or ''
-  return '#heading(level: ' .. level .. number .. ')[' .. unmark(s) .. ']' .. label(attr)
+  return '#heading(level: ' .. level .. number .. unlisted .. ')[' .. unmark(s) .. ']' .. label(attr)
 end
 
 function CodeBlock(text, attr)
   if attr.class == 'session' then return '#session(' .. quoted(text) .. ')' end
+  if attr.class == 'c' then note_calls(text) end
   local code = quoted(attr.class or '') .. ', ' .. quoted(text) .. ')'
   if not attr.file then return '#code(' .. code end
   return '#listing(' .. quoted(attr.file) .. ', ' .. quoted(attr.fragment or '') .. ', ' .. attr.first .. ', ' .. code
@@ -114,7 +134,7 @@ end
 function Div(s, attr)
   local kind = attr.class:match('^box (.*)')
   if kind then return '#sidebox(' .. quoted(kind) .. ')[' .. s .. ']' end
-  if attr.class == 'pointer' or attr.class == 'appended' or attr.class == 'lead' then
+  if attr.class == 'pointer' or attr.class == 'appended' or attr.class == 'to' or attr.class == 'lead' then
     return '#' .. attr.class .. '[' .. s .. ']' .. label(attr)
   end
   return s .. label(attr)

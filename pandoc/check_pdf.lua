@@ -1,0 +1,125 @@
+-- Is a PDF of the book whole? lua pandoc/check_pdf.lua [-t TITLE]... FILE.pdf ...
+--
+-- Asks poppler's tools: that the file is tagged, says that it is PDF/UA-1, has a title and an outline that names every
+-- chapter (or with -t, these titles); that every font is embedded, and is one of ours; that no text leaves the page's text block but where it may;
+-- and that no caption of a listing is the last line of its page.
+
+local MM = 72 / 25.4
+local TEXT_WIDTH = 142 * MM
+local MARGIN_NOTES = 15 * MM -- ticks and line numbers stand this far to the left
+local FIGURE = 11 * MM       -- a drawn run may reach this far into both margins
+local HANGING = 3            -- points: commas and hyphens hang into the margin a little
+local FONTS = { TeXGyrePagella = true, DejaVuSansMono = true }
+
+local mistakes = 0
+local function complain(form, ...)
+  mistakes = mistakes + 1
+  print(form:format(...))
+end
+
+local function run(command)
+  local pipe = io.popen(command .. ' 2>/dev/null')
+  local text = pipe:read('a')
+  if not pipe:close() then complain('%s: failed', command) end
+  return text
+end
+
+local function check_head(file)
+  local info = run('pdfinfo ' .. file)
+  local pages = tonumber(info:match('Pages:%s+(%d+)')) or 0
+  if not info:match('Tagged:%s+yes') then complain('%s: not tagged', file) end
+  if not info:match('Title:%s+%S') then complain('%s: no title', file) end
+  if not run('pdfinfo -meta ' .. file):match('pdfuaid:part>1<') then complain('%s: does not say that it is PDF/UA-1', file) end
+  return pages
+end
+
+local function check_fonts(file)
+  local n = 0
+  for line in run('pdffonts ' .. file):gmatch('[^\n]+') do
+    local name, embedded = line:match('^%u+%+(%w+)[%w-]* .- (%a+) %a+ %a+ +%d+ +%d+$')
+    if name then
+      n = n + 1
+      if embedded ~= 'yes' then complain('%s: the font %s is not embedded', file, name) end
+      if not FONTS[name] then complain('%s: a font of nobody: %s', file, name) end
+    elseif not line:match('^name') and not line:match('^%-') then
+      complain('%s: a font that is not embedded, or not known: %s', file, line)
+    end
+  end
+  if n == 0 then complain('%s: no fonts', file) end
+end
+
+local function unescape(text)
+  return (text:gsub('<[^>]*>', ''):gsub('&#160;', ' '):gsub('&quot;', '"'):gsub('&lt;', '<'):gsub('&gt;', '>'):gsub('&amp;', '&'))
+end
+
+local function check_outline(file, xml, titles)
+  local outline, names = xml:match('<outline>(.*)</outline>') or '', {}
+  for item in outline:gmatch('<item[^>]*>(.-)</item>') do names[unescape(item):gsub('^%w+%. ', '')] = true end
+  for _, title in ipairs(titles) do
+    if not names[title] then complain('%s: the outline has no "%s"', file, title) end
+  end
+end
+
+-- Every word of each page, from pdftotext -bbox: no page has text beside the text block.
+local function check_edges(file, text)
+  local n = 0
+  for width, page in text:gmatch('<page width="([%d.]+)"[^>]*>(.-)</page>') do
+    n = n + 1
+    local left = (width - TEXT_WIDTH) / 2
+    local right = left + TEXT_WIDTH
+    -- Every drawn run says below it how it was recorded.
+    local beside = page:find('>Recorded</word>%s*<word[^>]*>under</word>%s*<word[^>]*>strace') and FIGURE or HANGING
+    for from, to, word in page:gmatch('<word xMin="([%d.-]+)" [^>]-xMax="([%d.-]+)"[^>]*>(.-)</word>') do
+      if tonumber(to) > right + beside then
+        complain('%s: page %d: "%s" ends %.1f mm right of the text', file, n, unescape(word), (to - right) / MM)
+      end
+      if tonumber(from) < left - MARGIN_NOTES then
+        complain('%s: page %d: "%s" begins %.1f mm left of the text', file, n, unescape(word), (left - from) / MM)
+      end
+    end
+  end
+  return n
+end
+
+-- The last line above the page number.
+local function check_captions(file, text)
+  local n = 0
+  for page in text:gmatch('([^\f]*)\f') do
+    n = n + 1
+    local last
+    for line in page:gmatch('[^\n]+') do
+      if line:match('%S') and not line:match('^%s*%d+%s*$') then last = line end
+    end
+    if not last then complain('%s: page %d is empty', file, n) end
+    if (last or ''):match('^%s*[%w-]+/[%w_.]+%.%a+ · ') then complain('%s: page %d ends with a caption: %s', file, n, last) end
+  end
+end
+
+-- The titles in the contents list of book.md, without their numbers.
+local function titles()
+  local found = { 'Preface', 'Index', 'Glossary', 'Answers and hints' }
+  for line in io.lines('book.md') do
+    local title = line:match('^%- %[%w+%. (.*)%]%(chapters/')
+    if title then table.insert(found, (title:gsub('`', ''))) end
+  end
+  return found
+end
+
+local wanted
+while arg[1] == '-t' do
+  wanted = wanted or {}
+  table.insert(wanted, arg[2])
+  table.remove(arg, 1)
+  table.remove(arg, 1)
+end
+wanted = wanted or titles()
+for _, file in ipairs(arg) do
+  local pages = check_head(file)
+  check_fonts(file)
+  check_outline(file, run('pdftohtml -xml -i -stdout ' .. file), wanted)
+  local seen = check_edges(file, run('pdftotext -bbox ' .. file .. ' -'))
+  if seen ~= pages or pages == 0 then complain('%s: %d pages, and text on %d', file, pages, seen) end
+  check_captions(file, run('pdftotext -layout ' .. file .. ' -'))
+  print(('%s: %d pages, %d mistakes'):format(file, pages, mistakes))
+end
+os.exit(mistakes == 0)
