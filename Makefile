@@ -107,8 +107,8 @@ figures := $(wildcard chapters/figures/*)
 traces  := $(wildcard code/*/*.trace)
 shown   := $(sources) $(wildcard code/*/*.h) $(wildcard code/*/*.py)
 pages   := $B/html/index.html $(chapters:chapters/%.md=$B/html/%.html)
-assets  := $B/html/style.css $(shown:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
-html: $(pages) $B/html/book.html $B/html/.programs $(assets) $B/html/script.js $B/html/search-index.js
+assets  := $(shown:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
+html: $(pages) $B/html/book.html $B/html/.programs $(assets) $B/html/style.css $B/html/script.js $B/html/search-index.js
 
 # A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page, and the
 # book on one page. (The numbers of the lines come from code/.)
@@ -134,24 +134,23 @@ $B/fragments: $(chapters) pandoc/program.lua
 	@$(LUA) pandoc/program.lua --fragments $(chapters) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$B/html/style.css: pandoc/style.css
+$B/html/style.css $B/html/script.js: $B/html/%: pandoc/% pandoc/lighten.lua
+	@mkdir -p $(@D)
+	@$(LUA) pandoc/lighten.lua $< >$@
 $(shown:%=$B/html/%.txt): $B/html/%.txt: %
 $(figures:chapters/%=$B/html/%): $B/html/%: chapters/%
 $(assets):
 	@mkdir -p $(@D)
 	@cp $< $@
 
-$B/html/script.js: pandoc/script.js
-	@mkdir -p $(@D)
-	@cp $< $@
 # One run makes minisearch.js, search-index.js and search-text.js, after all pages.
 $B/html/search-index.js: $(pages) $B/html/.programs pandoc/search.mjs pandoc/search.js $(wildcard code/*/restarts-*.txt)
 	@node pandoc/search.mjs $B/html
 
-$B/interrupted.epub: book.md $(chapters) $(figures) pandoc/epub.yaml pandoc/epub.css pandoc/book.lua
+$B/interrupted.epub: book.md $(chapters) $(figures) pandoc/epub.yaml pandoc/epub.css pandoc/book.lua pandoc/source.lua
 	pandoc -d pandoc/epub.yaml book.md -o $@
 
-$B/interrupted.typ: book.md $(chapters) $(figures) pandoc/pdf.yaml pandoc/typst.lua pandoc/book.typ pandoc/book.lua
+$B/interrupted.typ: book.md $(chapters) $(figures) pandoc/pdf.yaml pandoc/typst.lua pandoc/book.typ pandoc/book.lua pandoc/source.lua
 	@mkdir -p $(@D)
 	pandoc -d pandoc/pdf.yaml book.md -o $@
 $B/interrupted.pdf: $B/interrupted.typ $(figures) pandoc/typst.mjs

@@ -20,19 +20,17 @@ local function unescape(url)
   return (url:gsub('&amp;', '&'):gsub('%%(%x%x)', function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- The path that a link in `page` leads to, seen from the folder: code/x/../y is code/y.
-local function resolve(page, path)
-  path = (page:match('^.*/') or '') .. path
-  local count
-  repeat
-    path, count = path:gsub('[^/]+/%.%./', '', 1)
-  until count == 0
-  return path
+-- A link's path, seen from the folder.
+local function resolve(from, path)
+  local parts = {}
+  for part in ((from:match('^.*/') or '') .. path):gmatch('[^/]+') do
+    if part == '..' then table.remove(parts) elseif part ~= '.' then table.insert(parts, part) end
+  end
+  return table.concat(parts, '/')
 end
 
-for path in io.popen("cd '" .. folder .. "' && find . -name '*.html'"):lines() do
-  path = path:gsub('^%./', '')
-  do
+for path in io.popen("cd '" .. folder .. "' && find * -name '*.html'"):lines() do
+  if path:match('%.html$') then
     local page = { ids = {}, text = read(path):gsub('<!%-%-.-%-%->', '') }
     for id in page.text:gmatch('<[^<>]-%sid="([^"]*)"') do
       if page.ids[id] then complain(path, 'the id %s stands twice', id) end

@@ -32,7 +32,7 @@ end
 -- A PDF of this text; what the check says of it.
 local function finds(name, text, fault, title)
   local made, error = set(name, text)
-  local ok, said = run(('lua5.4 pandoc/check_pdf.lua -t %s %s/%s.pdf'):format(title or 'One', folder, name))
+  local ok, said = run(('%s pandoc/check_pdf.lua -t %s %s/%s.pdf'):format(arg[-1], title or 'One', folder, name))
   if fault then ok = not ok and said:find(fault, 1, true) ~= nil end
   check(name, made and ok, error .. said)
 end
@@ -56,7 +56,7 @@ refuses('no-title', '#set text(font: "TeX Gyre Pagella")\nText', 'PDF/UA-1 error
 
 -- Not tagged: a PDF that another program made of a good one has its text, and no tags.
 run(('pdftocairo -pdf %s/a-whole-one.pdf %s/untagged.pdf'):format(folder, folder))
-local ok, said = run(('lua5.4 pandoc/check_pdf.lua -t One %s/untagged.pdf'):format(folder))
+local ok, said = run(('%s pandoc/check_pdf.lua -t One %s/untagged.pdf'):format(arg[-1], folder))
 check('untagged', not ok and said:find('not tagged', 1, true) and said:find('does not say', 1, true), said)
 
 -- Code too long for the page stops the book.
