@@ -40,7 +40,7 @@ end
 
 -- A sentence that begins with one of these needs the one before it.
 local leaning = {}
-for word in ('It That This These They So Or Then There Both Such'):gmatch('%a+') do leaning[word] = true end
+for word in ('It That This These They So Or And Then There Both Such'):gmatch('%a+') do leaning[word] = true end
 
 -- The sentence around inline i, as text to stand alone: no links, notes or ids.
 local function sentence_around(inlines, i)

@@ -522,7 +522,7 @@ local function mark_terms(chapter, terms)
   found, chapter.blocks = appendix.terms(chapter.blocks)
   for _, term in ipairs(found) do
     term.target = shared_id(chapter.file, term.id)
-    term.place = 'chapter ' .. chapter.title:match('^%w*')
+    term.place = 'chapter\u{a0}' .. chapter.title:match('^%w*')
     table.insert(terms, term)
   end
 end

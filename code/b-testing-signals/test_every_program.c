@@ -109,6 +109,16 @@ static struct program program_of(const struct entry *entry)
     return p;
 }
 
+/* An undisturbed run; and another with longer ticks, should the machine have stood still for some of the short ones. */
+static void run_undisturbed(struct program *p, const struct entry *entry)
+{
+    program_run(p);
+    if (exit_status(p) == entry->status)
+        return;
+    p->tick_ms *= 20;
+    program_run(p);
+}
+
 static bool in_table(const char *folder, const char *name)
 {
     for (int i = 0; i < ALL; i++)
@@ -243,7 +253,7 @@ static void closed_descriptors_0_to_2_change_nothing(void **state)
             continue;
         p.close_below = below;
         p.tick_ms = 10;
-        program_run(&p);
+        run_undisturbed(&p, entry);
         EXPECT(exit_status(&p) == entry->status, &p);
     }
 }
@@ -256,7 +266,7 @@ static void inherited_masks_and_dispositions_change_nothing(void **state)
         if (entry->status == HANGS)
             continue;
         p.block_signals = true;
-        program_run(&p);
+        run_undisturbed(&p, entry);
         EXPECT(exit_status(&p) == entry->status, &p);
     }
 }
