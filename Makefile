@@ -96,11 +96,11 @@ $(foreach n,$(numbers),$(eval check-$n: $(filter $B/code/$n-%,$(test_exe:=.run))
 
 # ---------------------------------------------------------------------------------------------------- the book
 
-##   make book        every format: build/html/, build/interrupted.pdf, build/interrupted.epub
+##   make book        every format: build/html/, build/interrupted.pdf (A4) and -letter.pdf, build/interrupted.epub
 ##   make html        the pages only
 .PHONY: book html pdf epub
 book: html pdf epub
-pdf: $B/interrupted.pdf
+pdf: $B/interrupted.pdf $B/interrupted-letter.pdf
 epub: $B/interrupted.epub
 
 figures := $(wildcard chapters/figures/*)
@@ -147,14 +147,19 @@ $(assets):
 $B/html/search-index.js: $(pages) $B/html/.programs pandoc/search.mjs pandoc/search.js $(wildcard code/*/restarts-*.txt)
 	@node pandoc/search.mjs $B/html
 
-$B/interrupted.epub: book.md $(chapters) $(figures) pandoc/epub.yaml pandoc/epub.css pandoc/book.lua pandoc/source.lua
+listed := $(sources) $(wildcard code/*/*.h)
+$B/interrupted.epub: book.md $(chapters) $(figures) $(listed) pandoc/epub.yaml pandoc/epub.css pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
+	@mkdir -p $(@D)
 	pandoc -d pandoc/epub.yaml book.md -o $@
 
-$B/interrupted.typ: book.md $(chapters) $(figures) pandoc/pdf.yaml pandoc/typst.lua pandoc/book.typ pandoc/book.lua pandoc/source.lua
+$B/interrupted.typ: book.md $(chapters) $(figures) $(listed) pandoc/pdf.yaml pandoc/typst.lua pandoc/book.typ pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
 	@mkdir -p $(@D)
 	pandoc -d pandoc/pdf.yaml book.md -o $@
-$B/interrupted.pdf: $B/interrupted.typ $(figures) pandoc/typst.mjs
-	node pandoc/typst.mjs $B/interrupted.typ $@
+typeset := pandoc/typst.mjs pandoc/c.sublime-syntax pandoc/code.tmTheme
+$B/interrupted.pdf: $B/interrupted.typ $(figures) $(typeset)
+	node pandoc/typst.mjs $< $@
+$B/interrupted-letter.pdf: $B/interrupted.typ $(figures) $(typeset)
+	node pandoc/typst.mjs $< $@ us-letter
 
 # ---------------------------------------------------------------------------------------------------- tests
 
@@ -236,6 +241,9 @@ check-weave:
 ##   make check-book  every link of the pages leads somewhere; the PDF and the EPUB are whole
 check-book: book
 	@$(LUA) pandoc/check_links.lua $B/html
+	@$(LUA) pandoc/test_check_pdf.lua $B >$B/check-pdf.log 2>&1 || { cat $B/check-pdf.log; exit 1; }
+	@tail -n 1 $B/check-pdf.log
+	@$(LUA) pandoc/check_pdf.lua $B/interrupted.pdf $B/interrupted-letter.pdf
 
 ##   make check-site  the search and the script of the pages, in a browser, from a server and from files
 .PHONY: check-site
