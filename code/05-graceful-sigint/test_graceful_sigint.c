@@ -689,6 +689,7 @@ static void sigint_at_any_system_call_of_the_parent_is_graceful(void **state)
 static void sigint_at_any_system_call_of_the_child_is_graceful(void **state)
 {
     (void)state;
+    skip_if_signals_are_deferred();
     at_each_stop("c", "b");
     at_each_stop("c", "p");
     at_each_stop("c", "c");
