@@ -682,6 +682,7 @@ static void at_each_stop(const char *who, const char *target)
 static void sigint_at_any_system_call_of_the_parent_is_graceful(void **state)
 {
     (void)state;
+    skip_if_signals_are_deferred();
     at_each_stop("p", "b");
     at_each_stop("p", "p");
 }
