@@ -5,8 +5,9 @@
 -- Run it from the repository's top; BUILD (build) has the programs and the recorder. Without --check it records each
 -- FILE anew (by a rename; a FILE with an error is not touched). With --check it records and writes nothing: the same
 -- roles must make the same calls, with the same results and signals in the same order within each role; no time is
--- compared. (With UNTIL, another role may have one event less or more at the end.) Exit status: 0, 1 if a trace
--- differs or cannot be recorded, 2 for bad usage.
+-- compared. (With UNTIL, another role may have one event less or more at the end.) Which of two processes comes first
+-- is up to the scheduler, so a run that differs is tried again: one of five must be as recorded. Exit status: 0, 1 if a
+-- trace differs or cannot be recorded, 2 for bad usage.
 --
 -- A TRACE is script and recording in one, as a transcript is. First its head:
 --     # any other comment
@@ -273,8 +274,9 @@ local function by_role(lines)
   return all
 end
 
-local function compare(head, lines)
-  local before, now, same = by_role(head.events), by_role(lines), true
+-- Where `lines` are not as recorded, in words; nil if they are.
+local function difference(head, lines)
+  local before, now = by_role(head.events), by_role(lines)
   for _, role in ipairs(head.roles) do
     local a, b = before[role] or {}, now[role] or {}
     local many = math.max(#a, #b)
@@ -282,14 +284,26 @@ local function compare(head, lines)
     if head.last and head.last.role ~= role and math.abs(#a - #b) == 1 then many = many - 1 end
     for i = 1, many do
       if a[i] ~= b[i] then
-        complain(head.path, "this run is not as recorded; event %d of %s:\n    - %s\n    + %s", i, role,
-          a[i] or "(none)", b[i] or "(none)")
-        same = false
-        break
+        return ("event %d of %s:\n    - %s\n    + %s"):format(i, role, a[i] or "(none)", b[i] or "(none)")
       end
     end
   end
-  if same then print(("trace: %s: %d events, the same but for their times"):format(head.path, #lines)) end
+end
+
+local TRIES = 5
+
+local function compare(head, build)
+  local differs
+  for try = 1, TRIES do
+    local lines = record(head, build)
+    if not lines then return end
+    differs = difference(head, lines)
+    if not differs then
+      local tries = try == 1 and "" or (", at try %d"):format(try)
+      return print(("trace: %s: %d events, the same but for their times%s"):format(head.path, #lines, tries))
+    end
+  end
+  complain(head.path, "none of %d runs is as recorded; the last one at %s", TRIES, differs)
 end
 
 local function save(head, lines)
@@ -328,7 +342,11 @@ end
 if #files == 0 then usage("no FILE.trace given") end
 for _, path in ipairs(files) do
   local head = load_trace(path)
-  local lines = head and record(head, build)
-  if lines and check then compare(head, lines) elseif lines then save(head, lines) end
+  if head and check then
+    compare(head, build)
+  elseif head then
+    local lines = record(head, build)
+    if lines then save(head, lines) end
+  end
 end
 os.exit(errors == 0 and 0 or 1)
