@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "../b-testing-signals/testkit.h"
 
@@ -99,6 +100,13 @@ static void timers_with_an_interval_do_not_drift(void **state)
     does_not_drift("timerfd with an interval");
 }
 
+/* What a process has that nobody has changed: it is inherited from the first one. */
+static void the_timer_slack_is_50_microseconds(void **state)
+{
+    (void)state;
+    assert_int_equal(prctl(PR_GET_TIMERSLACK), 50000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +116,7 @@ int main(void)
         cmocka_unit_test(absolute_deadlines_do_not_drift),
         cmocka_unit_test(the_timer_of_the_chapter_does_not_drift),
         cmocka_unit_test(timers_with_an_interval_do_not_drift),
+        cmocka_unit_test(the_timer_slack_is_50_microseconds),
     };
 
     return cmocka_run_group_tests(tests, run_drift, NULL);

@@ -581,7 +581,6 @@ static void after_a_stop_no_callback_runs(void **state)
         calls[i] = logs[i].calls;
         sem_destroy(&logs[i].enough);
     }
-    usleep(1000); /* not needed, but a chance for whoever should not be there */
     for (int i = 0; i < ROUNDS; i++) {
         assert_true(calls[i] > 0);
         assert_int_equal(logs[i].calls, calls[i]);
