@@ -160,6 +160,17 @@ export function rowsOf(table, call) {
   });
 }
 
+// What the table says of the error and of the flag that it is about.
+export function summaryOf(table, name) {
+  const count = [/^EINTR;/, /with SA_RESTART: EINTR;/, /continued: EINTR$/]
+    .map(ending => table.filter(row => ending.test(row.outcome)).length);
+  if (name === "EINTR") {
+    return [`of ${table.length} waits, ${count[0]} end with EINTR after a handler without SA_RESTART, ` +
+      `${count[1]} after one with it, ${count[2]} after stop and continue`];
+  }
+  return name === "SA_RESTART" ? [`of ${count[0]} waits that would end with EINTR, ${count[0] - count[1]} go on with SA_RESTART`] : [];
+}
+
 // ---------------------------------------------------------------------------------------------------- things
 
 const escapeRegExp = text => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -337,7 +348,8 @@ export function makeIndex(htmlFolder, codeFolder, MiniSearch) {
     if (own.has(name) && !named.has(name) && !(name in constants)) continue;
     const kind = kindOf(name, calls);
     if (!kind) continue;
-    const rows = rowsOf(table, name).map(row => [rowPlace(name), row]);
+    const rows = [...rowsOf(table, name).map(row => [rowPlace(name), row]),
+      ...summaryOf(table, name).map(row => [appendix?.sections.find(s => s.title === "The table")?.place ?? -1, row])];
     const def = explained(name, kind);
     const uses = users(name);
     const about = kind === "error number" && messages.get(name);

@@ -3,17 +3,15 @@
 // from files, what a reader does. CHROMIUM names the browser (default: chromium).
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import http from "node:http";
 import path from "node:path";
 import vm from "node:vm";
 import zlib from "node:zlib";
 import { execFileSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
-import { makeIndex, readPage, readTable, rowsOf, sentence } from "./search.mjs";
+import { launch, serve } from "./browser.mjs";
+import { makeIndex, readPage, readTable, rowsOf, sentence, summaryOf } from "./search.mjs";
 
 const html = path.resolve(process.argv[2]);
-const require = createRequire(path.resolve("build/npm/package.json"));
 const tests = [];
 const test = (name, run) => tests.push([name, run]);
 
@@ -43,6 +41,14 @@ test("rows of the table that end alike are one", () => {
     "read (socket)  EINTR  goes on  goes on\nread (SO_RCVTIMEO)  EINTR  EINTR  EINTR\nreadv (pipe)  EINTR  goes on  goes on\n");
   assert.deepEqual(rowsOf(table, "read"), ["read (pipe, socket): EINTR; with SA_RESTART: goes on; when stopped and continued: goes on",
     "read (SO_RCVTIMEO): EINTR; with SA_RESTART: EINTR; when stopped and continued: EINTR"]);
+});
+test("of the error and the flag, the table is summed up", () => {
+  const table = readTable("reading  no SA_RESTART  SA_RESTART  stop, continue\nread (pipe)  EINTR  goes on  goes on\n" +
+    "poll  EINTR  EINTR  goes on\nepoll_wait  EINTR  EINTR  EINTR\nfread  goes on  goes on  goes on\n");
+  assert.deepEqual(summaryOf(table, "EINTR"),
+    ["of 4 waits, 3 end with EINTR after a handler without SA_RESTART, 2 after one with it, 1 after stop and continue"]);
+  assert.deepEqual(summaryOf(table, "SA_RESTART"), ["of 3 waits that would end with EINTR, 1 go on with SA_RESTART"]);
+  assert.deepEqual(summaryOf(table, "SIGINT"), []);
 });
 
 const made = name => fs.readFileSync(path.join(html, name), "utf8");
@@ -92,19 +98,11 @@ test("the library still has its license", () => assert.match(made("minisearch.js
 
 // ---------------------------------------------------------------------------------------------------- the browser
 
-const types = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
-const server = http.createServer((request, response) => {
-  const file = path.join(html, decodeURIComponent(new URL(request.url, "http://x").pathname));
-  if (file.endsWith("/favicon.ico")) return response.writeHead(204).end(); // asked for beside a bare text
-  if (!file.startsWith(html) || !fs.existsSync(file) || !fs.statSync(file).isFile()) return response.writeHead(404).end();
-  response.writeHead(200, { "content-type": types[path.extname(file)] ?? "text/plain; charset=utf-8" }).end(fs.readFileSync(file));
-});
-await new Promise(done => server.listen(0, "127.0.0.1", done));
-const { chromium } = require("playwright-core");
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+const server = await serve(html);
+const browser = await launch();
 const chapter = "02-broken-by-sigalrm.html", sessions = "05-graceful-sigint.html";
 
-for (const [where, root] of [["server", `http://127.0.0.1:${server.address().port}/`], ["files", pathToFileURL(html).href + "/"]]) {
+for (const [where, root] of [["server", server.root], ["files", pathToFileURL(html).href + "/"]]) {
   // Runs with a fresh page, which must stay silent and ask nobody else.
   const inBrowser = (name, run, options = {}) => test(`${name} (${where})`, async () => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -144,8 +142,8 @@ for (const [where, root] of [["server", `http://127.0.0.1:${server.address().por
   inBrowser("things come before what is found in the text", async (page, go) => {
     await go(chapter);
     for (const [query, ...parts] of [
-      ["EINTR", "error number", "Interrupted system call", "Used in", "deaf_read.c", "Tested in"],
-      ["SA_RESTART", "flag", "makes the call again", "Used in", "restarted_read.c"],
+      ["EINTR", "error number", "is the error of a call", "of 95 waits, 81 end with EINTR", "Used in", "deaf_read.c", "Tested in"],
+      ["SA_RESTART", "flag", "asks the kernel", "go on with SA_RESTART", "Used in", "restarted_read.c"],
       ["SIGINT", "signal", "Ctrl-C", "Used in"],
       ["ppoll", "call", "with a mask", "Used in five_waits.c", "ppoll: EINTR"],
       ["waitpid(2)", "call", "Used in", "waitpid: EINTR; with SA_RESTART: goes on"],
