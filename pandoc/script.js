@@ -4,19 +4,6 @@
   "use strict";
   const root = new URL(".", document.currentScript.src); // where the site is, also from code/NAME/x.c.html
   const page = location.href.split(/[?#]/)[0].slice(root.href.length) || "index.html";
-  const main = document.querySelector("main");
-
-  const make = (tag, attributes, ...children) => {
-    const element = document.createElement(tag);
-    for (const name in attributes) element.setAttribute(name, attributes[name]);
-    element.append(...children.filter(child => child));
-    return element;
-  };
-  const button = (text, label, act) => {
-    const b = make("button", { type: "button", ...(label && { "aria-label": label }) }, text);
-    b.addEventListener("click", act);
-    return b;
-  };
 
   // Storage may be forbidden: then nothing is remembered, and everything else works.
   const recall = name => {
@@ -26,169 +13,187 @@
     try { localStorage.setItem("interrupted." + name, JSON.stringify(value)); } catch { /* then not */ }
   };
 
-  const status = make("p", { role: "status", class: "unseen" });
-  const say = text => { status.textContent = text; };
-
-  // -------------------------------------------------------------------------------------------------- light
-
+  // The light comes first, before anything is drawn; all the rest waits for the page.
   const themes = ["system", "dark", "light"];
-  let theme = recall("theme");
+  let theme;
   const setTheme = name => {
     theme = themes.includes(name) ? name : "system";
     if (theme === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
-    themeButton.textContent = "Theme: " + theme;
   };
-  const themeButton = button("", "", () => {
-    setTheme(themes[(themes.indexOf(theme) + 1) % themes.length]);
-    remember("theme", theme);
-    say("Theme: " + theme);
-  });
-  setTheme(theme);
+  setTheme(recall("theme"));
 
-  // -------------------------------------------------------------------------------------------------- copying
+  document.addEventListener("DOMContentLoaded", () => {
+    const main = document.querySelector("main");
 
-  const copyText = text => {
-    const byHand = () => new Promise((done, failed) => { // where there is no clipboard, or it is refused
-      const area = make("textarea", { class: "unseen", "aria-hidden": "true" });
-      const focus = document.activeElement;
-      area.value = text;
-      document.body.append(area);
-      area.select();
-      const copied = document.execCommand("copy");
-      area.remove();
-      focus?.focus();
-      copied ? done() : failed();
-    });
-    return navigator.clipboard ? navigator.clipboard.writeText(text).catch(byHand) : byHand();
-  };
-  const copyButton = (what, text) => {
-    const label = "Copy " + what;
-    const show = (word, spoken) => {
-      b.textContent = word;
-      b.setAttribute("aria-label", spoken);
+    const make = (tag, attributes, ...children) => {
+      const element = document.createElement(tag);
+      for (const name in attributes) element.setAttribute(name, attributes[name]);
+      element.append(...children.filter(child => child));
+      return element;
     };
-    const b = button("Copy", label, () => copyText(text()).then(
-      () => { show("Copied", "Copied"); say("Copied"); },
-      () => { show("Failed", "Failed"); say("Could not copy"); },
-    ).then(() => setTimeout(() => { show("Copy", label); say(""); }, 2000)));
-    b.className = "copy";
-    return b;
-  };
-  for (const figure of document.querySelectorAll("figure.listing")) {
-    const code = figure.querySelector("pre code, pre");
-    if (code) figure.querySelector("figcaption")?.append(copyButton("this code", () => code.textContent.replace(/\n*$/, "\n")));
-  }
-  for (const session of document.querySelectorAll("pre.session")) {
-    const commands = [...session.querySelectorAll("kbd:not([class])")];
-    if (!commands.length) continue;
-    const box = make("div", { class: "copyable" });
-    session.replaceWith(box);
-    box.append(session, copyButton(commands.length > 1 ? "the commands" : "the command",
-      () => commands.map(command => command.textContent + "\n").join("")));
-  }
+    const button = (text, label, act) => {
+      const b = make("button", { type: "button", ...(label && { "aria-label": label }) }, text);
+      b.addEventListener("click", act);
+      return b;
+    };
 
-  // -------------------------------------------------------------------------------------------------- dialogs
+    const status = make("p", { role: "status", class: "unseen" });
+    const say = text => { status.textContent = text; };
 
-  const dialog = (id, label, ...children) => {
-    const d = make("dialog", { id, "aria-label": label }, ...children);
-    d.append(button("Close", "", () => d.close()));
-    d.addEventListener("click", event => { if (event.target === d) d.close(); }); // outside of it
-    return d;
-  };
-  const keys = (...names) => make("dt", {}, ...names.flatMap((name, i) => [i ? " " : "", make("kbd", { class: "key" }, name)]));
-  const help = dialog("help", "Keyboard shortcuts", make("h2", {}, "Keyboard"), make("dl", {},
-    keys("/"), make("dd", {}, "search the book"),
-    keys("↓", "↑"), make("dd", {}, "go through what was found; Enter goes there"),
-    keys("Esc"), make("dd", {}, "leave the search, or this list"),
-    keys("?"), make("dd", {}, "this list")));
+    // ------------------------------------------------------------------------------------------------ light
 
-  // -------------------------------------------------------------------------------------------------- search
+    const themeButton = button("Theme: " + theme, "", () => {
+      setTheme(themes[(themes.indexOf(theme) + 1) % themes.length]);
+      themeButton.textContent = "Theme: " + theme;
+      remember("theme", theme);
+      say("Theme: " + theme);
+    });
 
-  const load = name => new Promise((done, failed) => {
-    const script = make("script", { src: new URL(name, root) });
-    script.onload = done;
-    script.onerror = failed;
-    document.head.append(script);
-  });
+    // ------------------------------------------------------------------------------------------------ copying
 
-  // All else of the search is loaded when somebody searches for the first time; see search.js.
-  const input = make("input", { type: "search", id: "query", autocomplete: "off", autocapitalize: "off",
-    spellcheck: "false", placeholder: "EINTR, waitpid, a word" });
-  const found = make("p", { class: "found", role: "status" });
-  const results = make("div", { class: "search-results" });
-  const search = dialog("search", "Search", make("label", { for: "query" }, "Search the book"), input, found, results);
-  let loading;
-  const loadSearch = () => {
-    found.textContent = "Loading …";
-    loading = Promise.all([load("minisearch.js"), load("search-index.js")]).then(
-      () => startSearch({ make, load, root, search, input, found, results }),
-      () => { found.textContent = "The search could not be loaded."; loading = null; });
-  };
-  const openSearch = () => {
-    if (!search.open) search.showModal();
-    input.focus();
-    input.select();
-    if (!loading) loadSearch();
-  };
-  const openHelp = () => { if (!help.open) help.showModal(); };
-  document.addEventListener("keydown", event => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
-    const act = { "/": openSearch, "?": openHelp }[event.key];
-    if (!act) return;
-    event.preventDefault();
-    act();
-  });
-
-  const searchButton = button("Search", "", openSearch);
-  const helpButton = button("?", "Keyboard shortcuts", openHelp);
-  document.querySelector("#tools")?.append(searchButton, themeButton, helpButton);
-  document.body.append(status, search, help);
-
-  // -------------------------------------------------------------------------------------------------- the place
-
-  const nameOf = heading => {
-    const copy = heading.cloneNode(true);
-    for (const extra of copy.querySelectorAll("[aria-hidden], .anchor, .permalink, button")) extra.remove();
-    return copy.textContent.replace(/\s+/g, " ").trim();
-  };
-  const headings = [...main?.querySelectorAll("h2, h3") ?? []].filter(h => h.id || h.closest("section[id]"));
-  const idOf = heading => heading.id || heading.closest("section[id]").id;
-  const side = document.querySelector("nav.side");
-  const links = new Map([...side?.querySelectorAll("a[href*='#']") ?? []].map(link => [decodeURIComponent(link.hash.slice(1)), link]));
-  let current = null;
-
-  const mark = heading => {
-    if (heading === current) return;
-    current = heading;
-    side?.querySelector("[aria-current=location]")?.removeAttribute("aria-current");
-    const listed = headings.slice(0, headings.indexOf(heading) + 1).reverse().find(h => links.has(idOf(h)));
-    const link = listed && links.get(idOf(listed));
-    if (link) {
-      link.setAttribute("aria-current", "location");
-      const box = side.getBoundingClientRect(), line = link.getBoundingClientRect(); // the tree scrolls, and not the page
-      if (line.bottom > box.bottom || line.top < box.top) side.scrollTop += line.top - box.top - box.height / 3;
+    const copyText = text => {
+      const byHand = () => new Promise((done, failed) => { // where there is no clipboard, or it is refused
+        const area = make("textarea", { class: "unseen", "aria-hidden": "true" });
+        const focus = document.activeElement;
+        area.value = text;
+        document.body.append(area);
+        area.select();
+        const copied = document.execCommand("copy");
+        area.remove();
+        focus?.focus();
+        copied ? done() : failed();
+      });
+      return navigator.clipboard ? navigator.clipboard.writeText(text).catch(byHand) : byHand();
+    };
+    const copyButton = (what, text) => {
+      const label = "Copy " + what;
+      const show = (word, spoken) => {
+        b.textContent = word;
+        b.setAttribute("aria-label", spoken);
+      };
+      const b = button("Copy", label, () => copyText(text()).then(
+        () => { show("Copied", "Copied"); say("Copied"); },
+        () => { show("Failed", "Failed"); say("Could not copy"); },
+      ).then(() => setTimeout(() => { show("Copy", label); say(""); }, 2000)));
+      b.className = "copy";
+      return b;
+    };
+    for (const figure of document.querySelectorAll("figure.listing")) {
+      const code = figure.querySelector("pre code, pre");
+      if (code) figure.querySelector("figcaption")?.append(copyButton("this code", () => code.textContent.replace(/\n*$/, "\n")));
     }
-    const { [page]: before, ...places } = recall("places") ?? {};
-    const title = document.querySelector("h1").textContent.trim();
-    const place = heading ? [title, idOf(heading), nameOf(heading)] : before ?? [title]; // at its beginning one keeps one's place
-    remember("places", { ...places, [page]: place }); // the newest is the last
-  };
-  const watch = () => {
-    const line = innerHeight / 4;
-    mark(headings.filter(heading => heading.getBoundingClientRect().top <= line).pop());
-  };
-  const isText = document.body.matches(".chapter, .whole") && !page.startsWith("code/");
-  if (isText && headings.length) {
-    const observer = new IntersectionObserver(watch, { rootMargin: "9999999px 0px -75% 0px" });
-    for (const heading of headings) observer.observe(heading);
-  }
+    for (const session of document.querySelectorAll("pre.session")) {
+      const commands = [...session.querySelectorAll("kbd:not([class])")];
+      if (!commands.length) continue;
+      const box = make("div", { class: "copyable" });
+      session.replaceWith(box);
+      box.append(session, copyButton(commands.length > 1 ? "the commands" : "the command",
+        () => commands.map(command => command.textContent + "\n").join("")));
+    }
 
-  const last = Object.entries(recall("places") ?? {}).pop();
-  if (page === "index.html" && last) {
-    const [name, [title, id, part]] = last;
-    (main.querySelector(".subtitle") ?? main.querySelector("h1")).after(make("p", { class: "continue" }, "Continue: ",
-      make("a", { href: new URL(name + (id ? "#" + id : ""), root) }, title + (part ? ", " + part : ""))));
-  }
+    // ------------------------------------------------------------------------------------------------ dialogs
+
+    const dialog = (id, label, ...children) => {
+      const d = make("dialog", { id, "aria-label": label }, ...children);
+      d.append(button("Close", "", () => d.close()));
+      d.addEventListener("click", event => { if (event.target === d) d.close(); }); // outside of it
+      return d;
+    };
+    const keys = (...names) => make("dt", {}, ...names.flatMap((name, i) => [i ? " " : "", make("kbd", { class: "key" }, name)]));
+    const help = dialog("help", "Keyboard shortcuts", make("h2", {}, "Keyboard"), make("dl", {},
+      keys("/"), make("dd", {}, "search the book"),
+      keys("↓", "↑"), make("dd", {}, "go through what was found; Enter goes there"),
+      keys("Esc"), make("dd", {}, "leave the search, or this list"),
+      keys("?"), make("dd", {}, "this list")));
+
+    // ------------------------------------------------------------------------------------------------ search
+
+    const load = name => new Promise((done, failed) => {
+      const script = make("script", { src: new URL(name, root) });
+      script.onload = done;
+      script.onerror = failed;
+      document.head.append(script);
+    });
+
+    // All else of the search is loaded when somebody searches for the first time; see search.js.
+    const input = make("input", { type: "search", id: "query", autocomplete: "off", autocapitalize: "off",
+      spellcheck: "false", placeholder: "EINTR, waitpid, a word" });
+    const found = make("p", { class: "found", role: "status" });
+    const results = make("div", { class: "search-results" });
+    const search = dialog("search", "Search", make("label", { for: "query" }, "Search the book"), input, found, results);
+    let loading;
+    const loadSearch = () => {
+      found.textContent = "Loading …";
+      loading = Promise.all([load("minisearch.js"), load("search-index.js")]).then(
+        () => startSearch({ make, load, root, search, input, found, results }),
+        () => { found.textContent = "The search could not be loaded."; loading = null; });
+    };
+    const openSearch = () => {
+      if (!search.open) search.showModal();
+      input.focus();
+      input.select();
+      if (!loading) loadSearch();
+    };
+    const openHelp = () => { if (!help.open) help.showModal(); };
+    document.addEventListener("keydown", event => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+      const act = { "/": openSearch, "?": openHelp }[event.key];
+      if (!act) return;
+      event.preventDefault();
+      act();
+    });
+
+    const searchButton = button("Search", "", openSearch);
+    const helpButton = button("?", "Keyboard shortcuts", openHelp);
+    document.querySelector("#tools")?.append(searchButton, themeButton, helpButton);
+    document.body.append(status, search, help);
+
+    // ------------------------------------------------------------------------------------------------ the place
+
+    const nameOf = heading => {
+      const copy = heading.cloneNode(true);
+      for (const extra of copy.querySelectorAll("[aria-hidden], .anchor, .permalink, button")) extra.remove();
+      return copy.textContent.replace(/\s+/g, " ").trim();
+    };
+    const headings = [...main?.querySelectorAll("h2, h3") ?? []].filter(h => h.id || h.closest("section[id]"));
+    const idOf = heading => heading.id || heading.closest("section[id]").id;
+    const side = document.querySelector("nav.side");
+    const links = new Map([...side?.querySelectorAll("a[href*='#']") ?? []].map(link => [decodeURIComponent(link.hash.slice(1)), link]));
+    let current = null;
+
+    const mark = heading => {
+      if (heading === current) return;
+      current = heading;
+      side?.querySelector("[aria-current=location]")?.removeAttribute("aria-current");
+      const listed = headings.slice(0, headings.indexOf(heading) + 1).reverse().find(h => links.has(idOf(h)));
+      const link = listed && links.get(idOf(listed));
+      if (link) {
+        link.setAttribute("aria-current", "location");
+        const box = side.getBoundingClientRect(), line = link.getBoundingClientRect(); // the tree scrolls, and not the page
+        if (line.bottom > box.bottom || line.top < box.top) side.scrollTop += line.top - box.top - box.height / 3;
+      }
+      const { [page]: before, ...places } = recall("places") ?? {};
+      const title = document.querySelector("h1").textContent.trim();
+      const place = heading ? [title, idOf(heading), nameOf(heading)] : before ?? [title]; // at its beginning one keeps one's place
+      remember("places", { ...places, [page]: place }); // the newest is the last
+    };
+    const watch = () => {
+      const line = innerHeight / 4;
+      mark(headings.filter(heading => heading.getBoundingClientRect().top <= line).pop());
+    };
+    const isText = document.body.matches(".chapter, .whole") && !page.startsWith("code/");
+    if (isText && headings.length) {
+      const observer = new IntersectionObserver(watch, { rootMargin: "9999999px 0px -75% 0px" });
+      for (const heading of headings) observer.observe(heading);
+    }
+
+    const last = Object.entries(recall("places") ?? {}).pop();
+    if (page === "index.html" && last) {
+      const [name, [title, id, part]] = last;
+      (main.querySelector(".subtitle") ?? main.querySelector("h1")).after(make("p", { class: "continue" }, "Continue: ",
+        make("a", { href: new URL(name + (id ? "#" + id : ""), root) }, title + (part ? ", " + part : ""))));
+    }
+  });
 })();

@@ -249,7 +249,11 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
     for (let i = 0; i < 3; i++) { await button.click(); seen.push(await theme()); }
     assert.deepEqual(seen, ["system", "dark", "light", "system"]);
     await button.click();
+    await page.addInitScript(() => new MutationObserver(() => {
+      if (document.body) window.lightAtFirst ??= document.documentElement.dataset.theme ?? "system";
+    }).observe(document, { childList: true, subtree: true }));
     await go("index.html");
+    assert.equal(await page.evaluate(() => window.lightAtFirst), "dark"); // before there is anything to draw
     assert.equal(await theme(), "dark");
     assert.equal(await button.innerText(), "Theme: dark");
   });
