@@ -12,7 +12,7 @@ local whole = not for_html -- all chapters in one document
 
 local source = dofile((PANDOC_SCRIPT_FILE:match('^.*/') or '') .. 'source.lua')
 local escape = source.escape
-local appendix = not for_html and dofile((PANDOC_SCRIPT_FILE:match('^.*/') or '') .. 'appendix.lua')
+local appendix = dofile((PANDOC_SCRIPT_FILE:match('^.*/') or '') .. 'appendix.lua')
 
 local input = PANDOC_STATE.input_files[1]
 local root = input:gsub('book%.md$', ''):gsub('chapters/[^/]*$', '') -- '' when run from the top
@@ -516,7 +516,7 @@ end
 -- All headers of the programs: what they declare is ours, and not in the index of system calls.
 local function headers() return pandoc.pipe('sh', { '-c', 'cat ' .. root .. 'code/*/*.h' }, '') end
 
--- Paper and e-readers have appendices: see appendix.lua.
+-- The glossary; and where nothing can be folded, the answers: see appendix.lua.
 local function mark_terms(chapter, terms)
   local found
   found, chapter.blocks = appendix.terms(chapter.blocks)
@@ -546,7 +546,7 @@ local function whole_book(doc)
   local blocks = front(prefix_ids(apply_rules(doc.blocks)))
   for _, chapter in ipairs(chapters) do -- a second round: a link may point to a later chapter
     here = chapter.file
-    if appendix then mark_terms(chapter, terms) end
+    mark_terms(chapter, terms)
     local heading = chapter.heading:clone()
     heading.identifier = shared_id(here, '')
     if for_paper then
@@ -558,7 +558,7 @@ local function whole_book(doc)
     end
     blocks:insert(heading)
     local text = prefix_ids(apply_rules(chapter.blocks))
-    if appendix then text = move_answers(chapter, text, answers) end
+    if not for_html then text = move_answers(chapter, text, answers) end
     blocks:extend(text)
   end
   if #answers > 0 then
@@ -566,7 +566,7 @@ local function whole_book(doc)
     blocks:extend(answers)
   end
   if #terms > 0 then
-    blocks:insert(pandoc.Header(1, 'Glossary', { id = 'glossary', ['epub:type'] = 'glossary' }))
+    blocks:insert(pandoc.Header(1, 'Glossary', { id = 'glossary', ['epub:type'] = not for_html and 'glossary' or nil }))
     blocks:insert(appendix.glossary(terms))
   end
   if for_paper then doc.meta.headers = headers() end
