@@ -138,7 +138,7 @@ function M.answers(blocks, prefix)
     answer:extend(fold.content)
     out:insert(pandoc.Div(answer, { id = id, class = 'appended' }))
     local link = pandoc.Link(summary .. (for_paper and ':' or ''), '#' .. id, '', { class = 'page' })
-    return pandoc.Div({ pandoc.Para { link } }, { id = id .. '-back', class = 'pointer' })
+    return pandoc.Div({ pandoc.Para { link } }, { id = id .. '-back', class = 'pointer' }), not about
   end
 
   local gather
@@ -159,7 +159,14 @@ function M.answers(blocks, prefix)
     for _, block in ipairs(blocks) do
       if block.t == 'Header' then section = stringify(block) end
       if block.t == 'Div' and block.classes:includes('fold') then
-        block = move(block)
+        local ends_paragraph
+        block, ends_paragraph = move(block)
+        local last = kept[#kept]
+        if for_paper and ends_paragraph and last and (last.t == 'Para' or last.t == 'Plain') then
+          kept:remove() -- on paper it stands in the last line of the paragraph above, if there is room
+          last.content:insert(pandoc.Span(block.content[1].content, { id = block.identifier, class = 'pointer' }))
+          block = last
+        end
       elseif block.t == 'Div' then
         block.content = gather(block.content)
       elseif block.t == 'OrderedList' or block.t == 'BulletList' then

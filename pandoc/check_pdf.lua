@@ -2,7 +2,8 @@
 --
 -- Asks poppler's tools: that the file is tagged, says that it is PDF/UA-1, has a title and an outline that names every
 -- chapter (or with -t, these titles); that every font is embedded, and is one of ours; that no text leaves the page's text block but where it may;
--- and that no caption of a listing is the last line of its page.
+-- and that pages end and begin well: no caption of a listing and no heading is the last line of its page, no brace of a
+-- program the first, and no page within a chapter has only a line or two.
 
 local MM = 72 / 25.4
 local TEXT_WIDTH = 142 * MM
@@ -30,7 +31,7 @@ local function check_head(file)
   if not info:match('Tagged:%s+yes') then complain('%s: not tagged', file) end
   if not info:match('Title:%s+%S') then complain('%s: no title', file) end
   if not run('pdfinfo -meta ' .. file):match('pdfuaid:part>1<') then complain('%s: does not say that it is PDF/UA-1', file) end
-  return pages
+  return pages, info:match('Title:%s+([^\n]*)') or ''
 end
 
 local function check_fonts(file)
@@ -52,12 +53,19 @@ local function unescape(text)
   return (text:gsub('<[^>]*>', ''):gsub('&#160;', ' '):gsub('&quot;', '"'):gsub('&lt;', '<'):gsub('&gt;', '>'):gsub('&amp;', '&'))
 end
 
+-- Returns the headings of each page.
 local function check_outline(file, xml, titles)
-  local outline, names = xml:match('<outline>(.*)</outline>') or '', {}
-  for item in outline:gmatch('<item[^>]*>(.-)</item>') do names[unescape(item):gsub('^%w+%. ', '')] = true end
+  local outline, names, headings = xml:match('<outline>(.*)</outline>') or '', {}, {}
+  for page, item in outline:gmatch('<item page="(%d+)">(.-)</item>') do
+    page, item = tonumber(page), unescape(item)
+    names[item:gsub('^%w+%. ', '')] = true
+    headings[page] = headings[page] or {}
+    headings[page][item] = true
+  end
   for _, title in ipairs(titles) do
     if not names[title] then complain('%s: the outline has no "%s"', file, title) end
   end
+  return headings
 end
 
 -- Every word of each page, from pdftotext -bbox: no page has text beside the text block.
@@ -81,17 +89,32 @@ local function check_edges(file, text)
   return n
 end
 
--- The last line above the page number.
-local function check_captions(file, text)
-  local n = 0
+-- A page's lines of text, without page number and running head; and whether it has a running head, the book's title
+-- and at some distance that of the chapter. A page where a chapter begins has none.
+local function body(page, title)
+  local lines, headed = {}, false
+  for line in page:gmatch('[^\n]+') do
+    if #lines == 0 and not headed and line:sub(1, #title + 2) == title .. '  ' then
+      headed = true
+    elseif line:match('%S') and not line:match('^%s*%d+%s*$') then
+      table.insert(lines, (line:match('^%s*(.-)%s*$')))
+    end
+  end
+  return lines, headed
+end
+
+local function check_ends(file, text, title, headings)
+  local n, few = 0, nil
   for page in text:gmatch('([^\f]*)\f') do
     n = n + 1
-    local last
-    for line in page:gmatch('[^\n]+') do
-      if line:match('%S') and not line:match('^%s*%d+%s*$') then last = line end
-    end
-    if not last then complain('%s: page %d is empty', file, n) end
-    if (last or ''):match('^%s*[%w-]+/[%w_.]+%.%a+ · ') then complain('%s: page %d ends with a caption: %s', file, n, last) end
+    local lines, headed = body(page, title)
+    local first, last = lines[1] or '', lines[#lines] or ''
+    if #lines == 0 then complain('%s: page %d is empty', file, n) end
+    if few and headed then complain('%s: page %d has only a line or two: %s', file, n - 1, few) end
+    few = headed and #lines < 3 and first
+    if last:match('^[%w-]+/[%w_.]+%.%a+ · ') then complain('%s: page %d ends with a caption: %s', file, n, last) end
+    if headings[n] and headings[n][last] then complain('%s: page %d ends with a heading: %s', file, n, last) end
+    if first:match('^%d*%s*[{}]$') then complain('%s: page %d begins with a lone brace', file, n) end
   end
 end
 
@@ -114,12 +137,12 @@ while arg[1] == '-t' do
 end
 wanted = wanted or titles()
 for _, file in ipairs(arg) do
-  local pages = check_head(file)
+  local pages, title = check_head(file)
   check_fonts(file)
-  check_outline(file, run('pdftohtml -xml -i -stdout ' .. file), wanted)
+  local headings = check_outline(file, run('pdftohtml -xml -i -stdout ' .. file), wanted)
   local seen = check_edges(file, run('pdftotext -bbox ' .. file .. ' -'))
   if seen ~= pages or pages == 0 then complain('%s: %d pages, and text on %d', file, pages, seen) end
-  check_captions(file, run('pdftotext -layout ' .. file .. ' -'))
+  check_ends(file, run('pdftotext -layout ' .. file .. ' -'), title, headings)
   print(('%s: %d pages, %d mistakes'):format(file, pages, mistakes))
 end
 os.exit(mistakes == 0)

@@ -42,6 +42,12 @@ finds('overfull', head .. '#box(width: 150mm, align(right)[overfull])', '"overfu
 finds('too-far-left', head .. '#move(dx: -20mm)[left]', '"left" begins 20.0 mm left')
 finds('parted-caption', head .. '#raw("01-pipe/pipe.c") · _A pipe_ #pagebreak() Text.', 'page 1 ends with a caption')
 finds('empty-page', head .. '#pagebreak() #pagebreak() Text.', 'page 2 is empty')
+finds('heading-at-the-foot', head .. 'Text. #v(1fr)\n== Two\n#pagebreak() Text.', 'page 1 ends with a heading: Two')
+finds('a-heading-in-the-text', head .. 'Two\n== Two\nTwo. #pagebreak() Text.')
+finds('brace', head .. 'Text. #pagebreak() #raw("}") #parbreak() Text.', 'page 2 begins with a lone brace')
+local headed = '#set page(header: [T #h(1fr) One])\n' .. head
+finds('two-lines', headed .. 'Text. #pagebreak() Text.', 'page 1 has only a line or two: One')
+finds('two-lines-at-the-end', headed .. 'Text. #set page(header: none)\n= Two\nText.')
 finds('another-font', head .. '#text(font: "Libertinus Serif")[Text]', 'a font of nobody: LibertinusSerif')
 finds('no-such-title', head, 'the outline has no "Two"', 'Two')
 

@@ -94,6 +94,7 @@ end
 function Span(s, attr)
   if attr.class == 'tested' or attr.class == 'label' then return call('as-' .. attr.class, s) end
   if attr.class == 'term' then return '#box[' .. s .. ']<' .. attr.id .. '>' end
+  if attr.class == 'pointer' then return '#at-the-right#box(text(9.4pt)[' .. s .. '])<' .. attr.id .. '>' end
   return s
 end
 
@@ -173,8 +174,10 @@ function Table(caption, aligns, _, header, rows)
   end
   local body = {}
   for i, row in ipairs(rows) do body[i] = '  ' .. cells(row) .. ',\n' end
-  local tbl = string.format('table(columns: %d, align: (%s,),\n  table.header(%s),\n%s)',
-    #aligns, table.concat(sides, ', '), cells(header), table.concat(body))
+  -- The tables of appendix A are one table in parts: their columns stand below each other.
+  local widths = header[2] == 'no flag' and '(1fr, 25mm, 25mm, 25mm)' or #aligns
+  local tbl = string.format('table(columns: %s, align: (%s,),\n  table.header(%s),\n%s)',
+    widths, table.concat(sides, ', '), cells(header), table.concat(body))
   if caption == '' then return '#' .. tbl end
   return '#figure(kind: table, caption: [' .. caption .. '], ' .. tbl .. ')'
 end
