@@ -148,7 +148,7 @@ $B/html/search-index.js: $(pages) $B/html/.programs pandoc/search.mjs pandoc/sea
 	@node pandoc/search.mjs $B/html
 
 listed := $(sources) $(wildcard code/*/*.h)
-$B/interrupted.epub: book.md $(chapters) $(figures) $(listed) pandoc/epub.yaml pandoc/epub.css pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
+$B/interrupted.epub: book.md $(chapters) $(figures) $(listed) pandoc/epub.yaml pandoc/epub.css pandoc/cover.svg pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
 	@mkdir -p $(@D)
 	pandoc -d pandoc/epub.yaml book.md -o $@
 
@@ -164,8 +164,8 @@ $B/interrupted-letter.pdf: $B/interrupted.typ $(figures) $(typeset)
 # ---------------------------------------------------------------------------------------------------- tests
 
 ##   make check       test the programs, the recorded runs and the book (about two minutes)
-.PHONY: check check-code check-runs check-weave check-book
-check: check-code check-runs check-weave check-figures check-book
+.PHONY: check check-code check-runs check-weave check-pages
+check: check-code check-runs check-weave check-figures check-pages
 	@$(LUA) pandoc/check_claims.lua $B $(chapters)
 	@cat $(test_exe:=.log) $B/check-*.log | awk '/^\[       OK/ {n++} / passed, 0 failed$$/ {n += $$(NF - 3)} \
 		END {print n " passed, 0 failed"}'
@@ -238,18 +238,25 @@ check-weave:
 	@$(LUA) $(restarts)/restarts.lua --check chapters/a-what-restarts.md
 	@$(LUA) pandoc/weave.lua --check --cc "$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror" book.md $(chapters)
 
-##   make check-book  every link of the pages leads somewhere; the PDF and the EPUB are whole
-check-book: book
+##   make check-pages every link of the pages leads somewhere; the PDF is whole
+check-pages: book
 	@$(LUA) pandoc/check_links.lua $B/html
 	@$(LUA) pandoc/test_check_pdf.lua $B >$B/check-pdf.log 2>&1 || { cat $B/check-pdf.log; exit 1; }
 	@tail -n 1 $B/check-pdf.log
 	@$(LUA) pandoc/check_pdf.lua $B/interrupted.pdf $B/interrupted-letter.pdf
 
-##   make check-site  the search and the script of the pages, in a browser, from a server and from files
-.PHONY: check-site
-check-site: html
-	@node pandoc/test_script.mjs $B/html >$B/check-site.log 2>&1 || { cat $B/check-site.log; exit 1; }
-	@tail -n 1 $B/check-site.log
+##   make check-book  the pages in a browser, the formats and the spelling (after make deps-check-book; ten minutes)
+# First each check on planted faults.
+.PHONY: check-book
+check-book: book check-pages
+	@$(LUA) pandoc/test_checks.lua $B
+	@$(LUA) pandoc/check_spelling.lua $(wildcard *.md) $(chapters) $(sources) $(wildcard code/*/*.h code/*/*.py)
+	@$(LUA) pandoc/check_formats.lua $B/html $B/interrupted.epub
+	@node pandoc/test_script.mjs $B/html >$B/check-script.log 2>&1 || { cat $B/check-script.log; exit 1; }
+	@tail -n 1 $B/check-script.log
+	@node pandoc/test_check_site.mjs $B/html
+	@node pandoc/check_site.mjs $B/html
+	@node pandoc/check_site.mjs --lighthouse $B/html
 
 ##   make check-sanitizers  the tests of the right programs again, with clang, ASan and UBSan, TSan, valgrind; musl builds
 # (test_*_facts and test_what_restarts ask the kernel, and test no code of ours.) What a sanitizer reports, on stderr or by its exit status,
@@ -350,7 +357,7 @@ help:
 deps:
 	@.ci/deps
 
-##   make deps-check-book  install a browser, for make check-site
+##   make deps-check-book  install a browser and what else make check-book needs
 .PHONY: deps-check-book
 deps-check-book:
 	@.ci/deps check-book

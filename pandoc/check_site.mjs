@@ -807,5 +807,5 @@ function usage() {
   return 2;
 }
 
-const isCalled = process.argv[1] && path.resolve(process.argv[1]) === import.meta.filename;
+const isCalled = process.argv[1] && pathToFileURL(path.resolve(process.argv[1])).href === import.meta.url;
 if (isCalled) process.exitCode = await main(process.argv.slice(2));

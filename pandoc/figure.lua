@@ -429,7 +429,7 @@ local words_of = {}
 
 function words_of.call(trace, event)
   local text = ("%s calls %s"):format(who(event), shown_call(event))
-  if event.again == "restarted" then text = ("the kernel makes %s's %s once more"):format(who(event), shown_call(event)) end
+  if event.again == "restarted" then text = ("%s is put back into %s"):format(who(event), shown_call(event)) end
   if event.again == "again" then text = text .. " again" end
   if event.call == "rt_sigreturn" then
     text = who(event) .. " returns from the handler"
@@ -565,9 +565,12 @@ Picture.__index = Picture
 
 function Picture:add(form, ...) table.insert(self, form:format(...)) end
 
+-- Where the text of a class always ends; the style says so.
+local ANCHORS = { time = "end", tick = "end", head = "middle", note = "middle" }
+
 function Picture:text(class, anchor, x, y, text)
   self:add('<text class="%s" x="%s" y="%s"%s>%s</text>', class, num(x), num(y),
-    anchor == "start" and "" or ' text-anchor="' .. anchor .. '"', escape(text))
+    anchor == (ANCHORS[class] or "start") and "" or ' text-anchor="' .. anchor .. '"', escape(text))
 end
 
 function Picture:line(class, x1, y1, x2, y2)
@@ -847,6 +850,8 @@ local STYLE = [[
 .run text{fill:#23211e;font-size:11.5px}
 .run .call,.run .time{font-family:"DejaVu Sans Mono",Menlo,Consolas,monospace}
 .run .time{font-size:11px;fill:#524d46}
+.run .time,.run .tick{text-anchor:end}
+.run .head,.run .note{text-anchor:middle}
 .run .head,.run .words,.run .note,.run .tick,.run .foot{font-family:"TeX Gyre Pagella",Palatino,"Palatino Linotype",Georgia,serif}
 .run .head{font-size:15px;font-weight:bold}
 .run .words,.run .tick,.run .foot{font-style:italic;font-size:12px}

@@ -52,7 +52,7 @@ const drawing = '<svg class="run" width="99" height="50" role="img" aria-label="
   '<path d="M0 9H90"/><text y="40">word</text></svg>';
 const page = change => ({ [chapter]: change });
 const css = more => ({ "style.css": after(more) });
-const js = more => ({ "script.js": after(more) });
+const js = more => ({ "script.js": after(`document.addEventListener("DOMContentLoaded", () => { ${more} });`) });
 
 const server = await serve(folder), browser = await launch();
 const elsewhere = await serve(path.join(html, "figures"));
@@ -258,7 +258,7 @@ test("pages of programs: all are known, and the shortest and the longest of each
   assert.equal([...chosen].filter(name => name.startsWith("code/")).length, 2 * folders.length);
 });
 test("each check has a test", () => {
-  const source = fs.readFileSync(import.meta.filename, "utf8");
+  const source = fs.readFileSync(new URL(import.meta.url), "utf8");
   for (const name of names) assert.match(source, new RegExp(`broken\\("${name}: `), name);
 });
 
