@@ -108,7 +108,9 @@ local function anchors(test, file)
   return html
 end
 
--- The file, each line in a span with its id; a test's line has the test's name inside.
+-- The file, each line in a span with its id; a test's line has the test's name inside. Some lines together are a part,
+-- which the browser need not lay out before it is near the screen; the last lines are in none.
+local PART = 60
 local function listing(text, file)
   local lines, tests, fragments, n = {}, {}, source.fragments(text), 0
   is_function = {}
@@ -125,9 +127,13 @@ local function listing(text, file)
       tests[test] = true
       table.insert(tests, test)
     end
-    lines[n] = ('<span id="L%d">%s</span>'):format(n, html)
+    lines[n] = ('<span id="L%d" data-l="%d">%s</span>\n'):format(n, n, html)
   end
-  return table.concat(lines, '\n'), tests, n
+  for first = 1, n - PART + 1, PART do
+    local last = first + PART - 1
+    lines[first], lines[last] = '<span class="part">' .. lines[first], lines[last] .. '</span>'
+  end
+  return table.concat(lines), tests, n
 end
 
 local function list_of_tests(tests)
@@ -155,7 +161,7 @@ local function page(path, files)
     .. ('<p class="facts">%s · %s · <a href="%s.txt">plain text</a></p>\n'):format(from, count(lines, 'line'), name)
     .. list_of_tests(tests)
     .. '<figure class="listing"><figcaption><code>' .. escape(file) .. '</code></figcaption>\n'
-    .. '<pre class="numbered" tabindex="0"><code>' .. code .. '\n</code></pre></figure>\n</main>\n</body>\n</html>\n'
+    .. '<pre class="numbered" tabindex="0"><code>' .. code .. '</code></pre></figure>\n</main>\n</body>\n</html>\n'
 end
 
 local function write(path, text)

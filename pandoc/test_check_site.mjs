@@ -9,7 +9,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import { launch, serve } from "./browser.mjs";
-import { bestScore, checkPage, launchForLighthouse, names, openWindows, pagesForAll, pagesOf, scoreMistakes }
+import { checkPage, launchForLighthouse, names, openWindows, pagesForAll, pagesOf, scoreMistakes, tryScores }
   from "./check_site.mjs";
 
 const html = path.resolve(process.argv[2]);
@@ -213,7 +213,7 @@ const scoreOf = async edit => {
   plant(edit);
   const chrome = await launchForLighthouse();
   try {
-    const mistakes = scoreMistakes(await bestScore(chrome.port, server.root + chapter, "phone", 1), "phone");
+    const { mistakes } = await tryScores(chrome.port, server.root, chapter, "phone", 1);
     return mistakes.filter(text => !text.startsWith("performance")); // one try, and the machine may be busy
   } finally {
     chrome.kill();
@@ -228,6 +228,12 @@ test("lighthouse: no title and no description", async () => {
 });
 test("lighthouse: a word of error on the console", async () =>
   assert.match((await scoreOf(js('console.error("here")'))).join("\n"), /^best-practices .*errors-in-console/m));
+test("lighthouse: a slow page", () => {
+  const slow = (name, points) => scoreMistakes({ scores: [points, 100, 100, 100], lost: ["x 1 s"] }, name, "phone");
+  assert.deepEqual([slow(chapter, 90), slow("book.html", 75)], [[], []]);
+  assert.deepEqual(slow(chapter, 89), ["performance 89 (phone), x 1 s"]);
+  assert.deepEqual(slow("book.html", 74), ["performance 74 (phone), x 1 s"]);
+});
 
 // ---------------------------------------------------------------------------------------------------- the call
 

@@ -109,7 +109,7 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
     try {
       if (where === "server") await context.grantPermissions(["clipboard-read", "clipboard-write"]);
       const page = await context.newPage();
-      page.setDefaultTimeout(10000);
+      page.setDefaultTimeout(30000);
       const heard = [];
       page.on("console", message => heard.push(message.text()));
       page.on("pageerror", error => heard.push(error.message));
