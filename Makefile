@@ -245,7 +245,7 @@ check-pages: book
 	@tail -n 1 $B/check-pdf.log
 	@$(LUA) pandoc/check_pdf.lua $B/interrupted.pdf $B/interrupted-letter.pdf
 
-##   make check-book  the pages in a browser, the formats and the spelling (after make deps-check-book; ten minutes)
+##   make check-book  the pages in a browser, the formats and the spelling (after make deps-check-book; twenty minutes)
 # First each check on planted faults.
 .PHONY: check-book
 check-book: book check-pages
