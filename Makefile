@@ -256,6 +256,7 @@ check-book: book check-pages
 	@tail -n 1 $B/check-script.log
 	@node pandoc/test_check_site.mjs $B/html
 	@node pandoc/check_site.mjs $B/html
+	@echo "check_site: $$(find $B/html -name '*.html' | wc -l) pages, 0 mistakes"
 	@node pandoc/check_site.mjs --lighthouse $B/html
 
 ##   make check-sanitizers  the tests of the right programs again, with clang, ASan and UBSan, TSan, valgrind; musl builds

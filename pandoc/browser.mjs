@@ -1,4 +1,4 @@
-// What the checks of the pages share: a local server, and a browser to look at what it serves.
+// What the checks of the pages share: a local server, a browser to look at what it serves, and how tests run.
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
@@ -40,4 +40,21 @@ export async function serve(folder, keep = "no-store") {
     root: `http://127.0.0.1:${server.address().port}/`,
     close: () => { server.close(); server.closeAllConnections(); },
   };
+}
+
+// Run tests, each [name, function], one after the other; then end what they needed, and the process.
+export async function runTests(title, tests, end) {
+  let passed = 0, failed = 0;
+  for (const [name, run] of tests) {
+    try {
+      await run();
+      passed++;
+    } catch (error) {
+      failed++;
+      console.log(`FAILED: ${name}\n  ${String(error.stack).split("\n").slice(0, 14).join("\n  ")}`);
+    }
+  }
+  await end();
+  console.log(`${title}: ${passed} passed, ${failed} failed`);
+  process.exit(failed ? 1 : 0);
 }

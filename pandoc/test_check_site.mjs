@@ -8,7 +8,7 @@ import path from "node:path";
 import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { pathToFileURL } from "node:url";
-import { launch, serve } from "./browser.mjs";
+import { launch, runTests, serve } from "./browser.mjs";
 import { checkPage, launchForLighthouse, names, openWindows, pagesForAll, pagesOf, scoreMistakes, tryScores }
   from "./check_site.mjs";
 
@@ -270,19 +270,9 @@ test("each check has a test", () => {
 
 // ---------------------------------------------------------------------------------------------------- running
 
-let passed = 0, failed = 0;
-for (const [name, run] of tests) {
-  try {
-    await run();
-    passed++;
-  } catch (error) {
-    failed++;
-    console.log(`FAILED: ${name}\n  ${String(error.stack).split("\n").slice(0, 14).join("\n  ")}`);
-  }
-}
-await browser.close();
-server.close();
-elsewhere.close();
-fs.rmSync(folder, { recursive: true });
-console.log(`test_check_site: ${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await runTests("test_check_site", tests, async () => {
+  await browser.close();
+  server.close();
+  elsewhere.close();
+  fs.rmSync(folder, { recursive: true });
+});

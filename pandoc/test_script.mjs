@@ -8,7 +8,7 @@ import vm from "node:vm";
 import zlib from "node:zlib";
 import { execFileSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
-import { launch, serve } from "./browser.mjs";
+import { launch, runTests, serve } from "./browser.mjs";
 import { makeIndex, readPage, readTable, rowsOf, sentence, summaryOf } from "./search.mjs";
 
 const html = path.resolve(process.argv[2]);
@@ -303,17 +303,7 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
 
 // ---------------------------------------------------------------------------------------------------- running
 
-let passed = 0, failed = 0;
-for (const [name, run] of tests) {
-  try {
-    await run();
-    passed++;
-  } catch (error) {
-    failed++;
-    console.log(`FAILED: ${name}\n  ${String(error.stack).split("\n").slice(0, 12).join("\n  ")}`);
-  }
-}
-await browser.close();
-server.close();
-console.log(`test_script: ${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await runTests("test_script", tests, async () => {
+  await browser.close();
+  server.close();
+});
