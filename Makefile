@@ -112,31 +112,31 @@ html: $(pages) $B/html/book.html $B/html/.programs $(assets) $B/html/style.css $
 
 # A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page, and the
 # book on one page. (The numbers of the lines come from code/.)
-page_parts := pandoc/html.yaml pandoc/page.html pandoc/nav.html pandoc/book.lua pandoc/source.lua
+page_parts := pandoc/html/html.yaml pandoc/html/page.html pandoc/html/nav.html pandoc/book.lua pandoc/source.lua
 $B/html/index.html: book.md $(page_parts)
 $(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md book.md $(page_parts) $(figures)
 $(foreach c,$(chapters),$(eval $(c:chapters/%.md=$B/html/%.html): $(wildcard $(c:chapters/%.md=code/%)/*.[ch])))
 $(pages):
 	@mkdir -p $(@D)
-	pandoc -d pandoc/html.yaml $< -o $@
+	pandoc -d pandoc/html/html.yaml $< -o $@
 $B/html/book.html: book.md $(chapters) $(page_parts) $(figures) $(shown)
 	@mkdir -p $(@D)
-	pandoc -d pandoc/html.yaml -M whole --toc-depth=3 $< -o $@
+	pandoc -d pandoc/html/html.yaml -M whole --toc-depth=3 $< -o $@
 
 # The pages of the programs, all in one run; which chapter shows which fragment seldom changes.
-$B/html/.programs: $(shown) $B/fragments pandoc/program.lua pandoc/source.lua pandoc/page.html book.md
+$B/html/.programs: $(shown) $B/fragments pandoc/html/program.lua pandoc/source.lua pandoc/html/page.html book.md
 	@mkdir -p $(@D)
-	@echo "pandoc/program.lua: the pages of the programs"
-	@$(LUA) pandoc/program.lua $B/html $B/fragments $(shown)
+	@echo "pandoc/html/program.lua: the pages of the programs"
+	@$(LUA) pandoc/html/program.lua $B/html $B/fragments $(shown)
 	@touch $@
-$B/fragments: $(chapters) pandoc/program.lua
+$B/fragments: $(chapters) pandoc/html/program.lua
 	@mkdir -p $(@D)
-	@$(LUA) pandoc/program.lua --fragments $(chapters) >$@.new
+	@$(LUA) pandoc/html/program.lua --fragments $(chapters) >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$B/html/style.css $B/html/script.js: $B/html/%: pandoc/% pandoc/lighten.lua
+$B/html/style.css $B/html/script.js: $B/html/%: pandoc/html/% pandoc/html/lighten.lua
 	@mkdir -p $(@D)
-	@$(LUA) pandoc/lighten.lua $< >$@
+	@$(LUA) pandoc/html/lighten.lua $< >$@
 $(shown:%=$B/html/%.txt): $B/html/%.txt: %
 $(figures:chapters/%=$B/html/%): $B/html/%: chapters/%
 $(assets):
@@ -144,29 +144,29 @@ $(assets):
 	@cp $< $@
 
 # One run makes minisearch.js, search-index.js and search-text.js, after all pages.
-$B/html/search-index.js: $(pages) $B/html/.programs pandoc/search.mjs pandoc/search.js $(wildcard code/*/restarts-*.txt)
-	@node pandoc/search.mjs $B/html
+$B/html/search-index.js: $(pages) $B/html/.programs pandoc/html/search.mjs pandoc/html/search.js $(wildcard code/*/restarts-*.txt)
+	@node pandoc/html/search.mjs $B/html
 
 listed := $(sources) $(wildcard code/*/*.h)
-$B/interrupted.epub: book.md $(chapters) $(figures) $(listed) pandoc/epub.yaml pandoc/epub.css pandoc/cover.svg pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
+$B/interrupted.epub: book.md $(chapters) $(figures) $(listed) pandoc/epub/epub.yaml pandoc/epub/epub.css pandoc/epub/cover.svg pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
 	@mkdir -p $(@D)
-	pandoc -d pandoc/epub.yaml book.md -o $@
+	pandoc -d pandoc/epub/epub.yaml book.md -o $@
 
-$B/interrupted.typ: book.md $(chapters) $(figures) $(listed) pandoc/pdf.yaml pandoc/typst.lua pandoc/book.typ pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
+$B/interrupted.typ: book.md $(chapters) $(figures) $(listed) pandoc/pdf/pdf.yaml pandoc/pdf/typst.lua pandoc/pdf/book.typ pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
 	@mkdir -p $(@D)
-	pandoc -d pandoc/pdf.yaml book.md -o $@
-typeset := pandoc/typst.mjs pandoc/c.sublime-syntax pandoc/code.tmTheme
+	pandoc -d pandoc/pdf/pdf.yaml book.md -o $@
+typeset := pandoc/pdf/typst.mjs pandoc/pdf/c.sublime-syntax pandoc/pdf/code.tmTheme
 $B/interrupted.pdf: $B/interrupted.typ $(figures) $(typeset)
-	node pandoc/typst.mjs $< $@
+	node pandoc/pdf/typst.mjs $< $@
 $B/interrupted-letter.pdf: $B/interrupted.typ $(figures) $(typeset)
-	node pandoc/typst.mjs $< $@ us-letter
+	node pandoc/pdf/typst.mjs $< $@ us-letter
 
 # ---------------------------------------------------------------------------------------------------- tests
 
 ##   make check       test the programs, the recorded runs and the book (about two minutes)
 .PHONY: check check-code check-runs check-weave check-pages
 check: check-code check-runs check-weave check-figures check-pages
-	@$(LUA) pandoc/check_claims.lua $B $(chapters)
+	@$(LUA) check/check_claims.lua $B $(chapters)
 	@cat $(test_exe:=.log) $B/check-*.log | awk '/^\[       OK/ {n++} / passed, 0 failed$$/ {n += $$(NF - 3)} \
 		END {print n " passed, 0 failed"}'
 
@@ -210,15 +210,15 @@ record: code
 ##   make figures     draw the figures
 .PHONY: trace check-trace figures check-figures
 trace: code $(test_exe)
-	@$(LUA) pandoc/trace.lua -b $B $(traces)
+	@$(LUA) weave/trace.lua -b $B $(traces)
 check-trace: code $(test_exe)
-	@$(LUA) pandoc/trace.lua --check -b $B $(traces)
+	@$(LUA) weave/trace.lua --check -b $B $(traces)
 figures:
-	@$(LUA) pandoc/figure.lua $(traces)
+	@$(LUA) weave/figure.lua $(traces)
 check-figures:
-	@$(LUA) pandoc/test_figure.lua >$B/check-figures.log 2>&1 || { cat $B/check-figures.log; exit 1; }
+	@$(LUA) weave/test_figure.lua >$B/check-figures.log 2>&1 || { cat $B/check-figures.log; exit 1; }
 	@tail -n 1 $B/check-figures.log
-	@$(LUA) pandoc/figure.lua --check $(chapters:%=-m %) $(traces)
+	@$(LUA) weave/figure.lua --check $(chapters:%=-m %) $(traces)
 
 ##   make restarts    print the table of appendix A for this machine
 restarts := code/a-what-restarts
@@ -230,34 +230,34 @@ restarts: $B/$(restarts)/what_restarts
 .PHONY: weave
 weave:
 	@$(LUA) $(restarts)/restarts.lua chapters/a-what-restarts.md
-	@$(LUA) pandoc/weave.lua book.md $(chapters)
+	@$(LUA) weave/weave.lua book.md $(chapters)
 
 check-weave:
-	@$(LUA) pandoc/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
+	@$(LUA) weave/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
 	@tail -n 1 $B/check-weave.log
 	@$(LUA) $(restarts)/restarts.lua --check chapters/a-what-restarts.md
-	@$(LUA) pandoc/weave.lua --check --cc "$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror" book.md $(chapters)
+	@$(LUA) weave/weave.lua --check --cc "$(CC) $(CPPFLAGS) -std=c11 -Wall -Wextra -Werror" book.md $(chapters)
 
 ##   make check-pages every link of the pages leads somewhere; the PDF is whole
 check-pages: book
-	@$(LUA) pandoc/check_links.lua $B/html
-	@$(LUA) pandoc/test_check_pdf.lua $B >$B/check-pdf.log 2>&1 || { cat $B/check-pdf.log; exit 1; }
+	@$(LUA) check/check_links.lua $B/html
+	@$(LUA) check/test_check_pdf.lua $B >$B/check-pdf.log 2>&1 || { cat $B/check-pdf.log; exit 1; }
 	@tail -n 1 $B/check-pdf.log
-	@$(LUA) pandoc/check_pdf.lua $B/interrupted.pdf $B/interrupted-letter.pdf
+	@$(LUA) check/check_pdf.lua $B/interrupted.pdf $B/interrupted-letter.pdf
 
 ##   make check-book  the pages in a browser, the formats and the spelling (after make deps-check-book; twenty minutes)
 # First each check on planted faults.
 .PHONY: check-book
 check-book: book check-pages
-	@$(LUA) pandoc/test_checks.lua $B
-	@$(LUA) pandoc/check_spelling.lua $(wildcard *.md) $(chapters) $(sources) $(wildcard code/*/*.h code/*/*.py)
-	@$(LUA) pandoc/check_formats.lua $B/html $B/interrupted.epub
-	@node pandoc/test_script.mjs $B/html >$B/check-script.log 2>&1 || { cat $B/check-script.log; exit 1; }
+	@$(LUA) check/test_checks.lua $B
+	@$(LUA) check/check_spelling.lua $(wildcard *.md) $(chapters) $(sources) $(wildcard code/*/*.h code/*/*.py)
+	@$(LUA) check/check_formats.lua $B/html $B/interrupted.epub
+	@node check/test_script.mjs $B/html >$B/check-script.log 2>&1 || { cat $B/check-script.log; exit 1; }
 	@tail -n 1 $B/check-script.log
-	@node pandoc/test_check_site.mjs $B/html
-	@node pandoc/check_site.mjs $B/html
+	@node check/test_check_site.mjs $B/html
+	@node check/check_site.mjs $B/html
 	@echo "check_site: $$(find $B/html -name '*.html' | wc -l) pages, 0 mistakes"
-	@node pandoc/check_site.mjs --lighthouse $B/html
+	@node check/check_site.mjs --lighthouse $B/html
 
 ##   make check-sanitizers  the tests of the right programs again, with clang, ASan and UBSan, TSan, valgrind; musl builds
 # (test_*_facts and test_what_restarts ask the kernel, and test no code of ours.) What a sanitizer reports, on stderr or by its exit status,
@@ -342,7 +342,7 @@ repeat: $B/code/$(TEST) code
 ##   make bench       how long the pages take, beside plain pandoc on the same files
 .PHONY: bench
 bench: html
-	@pandoc/bench $(chapters) book.md
+	@check/bench $(chapters) book.md
 
 ##   make clean       remove everything made, but not what make deps installed
 .PHONY: clean

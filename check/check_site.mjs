@@ -1,8 +1,8 @@
 // Look at the pages as readers do, in headless Chromium: in the light and in the dark, on a phone, on paper, with the
 // keyboard only, without JavaScript.
 //
-//   node pandoc/check_site.mjs build/html [PAGE...]
-//   node pandoc/check_site.mjs --lighthouse build/html [PAGE...]
+//   node check/check_site.mjs build/html [PAGE...]
+//   node check/check_site.mjs --lighthouse build/html [PAGE...]
 //
 // Each mistake is one line: page: check: what is wrong, where. Exit status 1 if there are any, 2 if the call is wrong.
 //
@@ -816,7 +816,7 @@ async function main(args) {
 }
 
 function usage() {
-  console.error("usage: node pandoc/check_site.mjs [--lighthouse] FOLDER [PAGE...]");
+  console.error("usage: node check/check_site.mjs [--lighthouse] FOLDER [PAGE...]");
   return 2;
 }
 

@@ -1,4 +1,4 @@
--- Tests of weave.lua: lua5.4 pandoc/test_weave.lua
+-- Tests of weave.lua: lua5.4 weave/test_weave.lua
 -- Each builds a small book in a temporary directory, runs the weaver on it as a
 -- process of its own, and looks at its exit status, its messages and the files.
 

@@ -1,11 +1,11 @@
--- Are the pages right HTML, and is the EPUB a right EPUB? lua5.4 pandoc/check_formats.lua HTML_FOLDER FILE.epub
+-- Are the pages right HTML, and is the EPUB a right EPUB? lua5.4 check/check_formats.lua HTML_FOLDER FILE.epub
 --
 -- Asks the Nu HTML checker about every page and style sheet below the folder, and epubcheck about the EPUB. A warning is
 -- a mistake, too. Prints what they have to say; exit status 0, 1 if that is anything, 2 for bad usage.
 
 local folder, epub = arg[1], arg[2]
 if not epub or arg[3] then
-  io.stderr:write("usage: lua5.4 pandoc/check_formats.lua HTML_FOLDER FILE.epub\n")
+  io.stderr:write("usage: lua5.4 check/check_formats.lua HTML_FOLDER FILE.epub\n")
   os.exit(2)
 end
 

@@ -1,6 +1,6 @@
 -- check_claims.lua: every claim in the book is proved by a test that ran and passed.
 --
---   lua5.4 pandoc/check_claims.lua BUILD FILE.md...
+--   lua5.4 check/check_claims.lua BUILD FILE.md...
 --
 -- A claim is a link with a title to a test's source, [text](../code/NAME/test_x.c "test_name"). The test's log, which
 -- `make check` leaves in BUILD/code/NAME/test_x.log, must say that test_name passed. Prints a count; each error names

@@ -1,4 +1,4 @@
-// Tests of script.js, search.js and search.mjs: node pandoc/test_script.mjs build/html
+// Tests of script.js, search.js and search.mjs: node check/test_script.mjs build/html
 // Run from the top of the book, on finished pages. The data first; then, in headless Chromium, from a local server and
 // from files, what a reader does. CHROMIUM names the browser (default: chromium).
 import assert from "node:assert/strict";
@@ -9,7 +9,7 @@ import zlib from "node:zlib";
 import { execFileSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { launch, runTests, serve } from "./browser.mjs";
-import { makeIndex, readPage, readTable, rowsOf, sentence, summaryOf } from "./search.mjs";
+import { makeIndex, readPage, readTable, rowsOf, sentence, summaryOf } from "../pandoc/html/search.mjs";
 
 const html = path.resolve(process.argv[2]);
 const tests = [];
@@ -59,7 +59,7 @@ test("the data are scripts, and the same again", () => {
   vm.runInNewContext(`${made("search-index.js")}\n${made("search-text.js")}`, context);
   [data, text] = [context.bookSearch, context.bookText];
   const before = [made("search-index.js"), made("search-text.js"), made("minisearch.js")];
-  execFileSync("node", ["pandoc/search.mjs", html]);
+  execFileSync("node", ["pandoc/html/search.mjs", html]);
   assert.deepEqual([made("search-index.js"), made("search-text.js"), made("minisearch.js")], before);
 });
 test("every place is in a page, every source is there, every line has the word", () => {

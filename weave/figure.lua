@@ -1,6 +1,6 @@
 -- figure.lua: draw the figures of the book from recorded traces, or check that they are drawn.
 --
---   lua5.4 pandoc/figure.lua [--check] [-o FOLDER] [-m FILE.md]... code/NN-name/x.trace...
+--   lua5.4 weave/figure.lua [--check] [-o FOLDER] [-m FILE.md]... code/NN-name/x.trace...
 --
 -- The figure of code/NN-name/x.trace is FOLDER/NN-x.svg; FOLDER is chapters/figures. It is written by a rename, and
 -- only when it changes; a trace with an error leaves its figure as it is. With --check nothing is written: each figure
@@ -962,7 +962,7 @@ end
 -- The command line --------------------------------------------------------------------------------
 
 local function usage(message)
-  io.stderr:write("figure: ", message, "\nusage: lua5.4 pandoc/figure.lua [--check] [-o FOLDER] [-m FILE.md]... FILE.trace...\n")
+  io.stderr:write("figure: ", message, "\nusage: lua5.4 weave/figure.lua [--check] [-o FOLDER] [-m FILE.md]... FILE.trace...\n")
   os.exit(2)
 end
 

@@ -1,4 +1,4 @@
-// Tests of check_site.mjs: node pandoc/test_check_site.mjs build/html [NAME]
+// Tests of check_site.mjs: node check/test_check_site.mjs build/html [NAME]
 // A small page is made of chapter 1. It has no mistake. Then one thing at a time is broken, all checks look at the
 // page, and those that should say so, and no others. With NAME, only the tests with that in their names run.
 import assert from "node:assert/strict";
@@ -237,7 +237,7 @@ test("lighthouse: a slow page", () => {
 
 // ---------------------------------------------------------------------------------------------------- the call
 
-const call = (...args) => spawnSync("node", ["pandoc/check_site.mjs", ...args], { encoding: "utf8" });
+const call = (...args) => spawnSync("node", ["check/check_site.mjs", ...args], { encoding: "utf8" });
 test("a call that is wrong", () => {
   for (const args of [[], ["--wrong"], ["nowhere"], [folder, "nowhere.html"]]) {
     const { status, stdout, stderr } = call(...args);

@@ -1,7 +1,7 @@
 -- Make the page of each file of code/: code/05-x/y.c becomes FOLDER/code/05-x/y.c.html.
 --
---   lua5.4 pandoc/program.lua FOLDER FRAGMENTS FILE...
---   lua5.4 pandoc/program.lua --fragments FILE.md... >FRAGMENTS
+--   lua5.4 pandoc/html/program.lua FOLDER FRAGMENTS FILE...
+--   lua5.4 pandoc/html/program.lua --fragments FILE.md... >FRAGMENTS
 --
 -- FRAGMENTS says which chapter shows which fragment, and which tests are claimed. It is a file of its own so that a changed chapter, whose
 -- fragments mostly stay, makes no program page anew.
@@ -10,7 +10,7 @@
 -- the listing in the chapter. Its head is that of page.html.
 
 local here = arg[0]:match('^.*/') or ''
-local source = dofile(here .. 'source.lua')
+local source = dofile(here .. '../source.lua')
 local escape = source.escape
 
 local function read(path)

@@ -1,4 +1,4 @@
-// Make the data of the site's search: node pandoc/search.mjs build/html
+// Make the data of the site's search: node pandoc/html/search.mjs build/html
 //
 // Run from the top of the book, after all pages are made. Writes two scripts into that folder, which script.js loads
 // when somebody searches for the first time (scripts, because a page opened from a file may load nothing else):
@@ -414,7 +414,7 @@ function main(htmlFolder) {
   fs.writeFileSync(path.join(htmlFolder, "minisearch.js"), `/* MiniSearch ${version}\n\n${license}\n*/\n${library}`);
   const index = makeIndex(htmlFolder, "code", require("minisearch"));
   const data = pack(index);
-  const engine = fs.readFileSync("pandoc/search.js", "utf8");
+  const engine = fs.readFileSync("pandoc/html/search.js", "utf8");
   const write = (name, text) => fs.writeFileSync(path.join(htmlFolder, name), text);
   write("search-index.js",
     `var bookSearch = ${JSON.stringify(data)};\nbookSearch.tokenize = ${tokenize};\nbookSearch.processTerm = ${processTerm};\n${engine}`);

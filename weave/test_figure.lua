@@ -1,4 +1,4 @@
--- Tests of figure.lua and trace.lua: lua5.4 pandoc/test_figure.lua
+-- Tests of figure.lua and trace.lua: lua5.4 weave/test_figure.lua
 -- Each builds a small book in a temporary directory, draws its trace with a process of its own, and looks at the exit
 -- status, the messages and the picture's parts.
 

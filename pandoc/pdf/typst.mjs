@@ -1,4 +1,4 @@
-// Set the PDF: node pandoc/typst.mjs build/interrupted.typ build/interrupted.pdf [a4 or us-letter]
+// Set the PDF: node pandoc/pdf/typst.mjs build/interrupted.typ build/interrupted.pdf [a4 or us-letter]
 // Run from the top of the book. A warning (a missing font, say) is an error, and so is what PDF/UA-1 does not allow.
 import fs from "node:fs";
 import path from "node:path";

@@ -1,4 +1,4 @@
--- Check a folder of built pages: lua5.4 pandoc/check_links.lua build/html
+-- Check a folder of built pages: lua5.4 check/check_links.lua build/html
 -- Every link inside the folder must lead to a file, every #fragment to an id
 -- of that page, and no page may have an id twice.
 local folder = arg[1]

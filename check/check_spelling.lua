@@ -1,7 +1,7 @@
--- Is every word of the book spelled right? lua5.4 pandoc/check_spelling.lua [-w WORDS] FILE...
+-- Is every word of the book spelled right? lua5.4 check/check_spelling.lua [-w WORDS] FILE...
 --
 -- Asks aspell (American English) about the text of Markdown files, without their code and links, and about the comments
--- of the other files. Right are also the words in WORDS (pandoc/words.txt) and the names that some FILE's code has,
+-- of the other files. Right are also the words in WORDS (check/words.txt) and the names that some FILE's code has,
 -- as a whole and between their _. Prints each unknown word with where it stands first, and each of WORDS that nobody uses. Exit
 -- status: 0, 1 if there is such a word, 2 for bad usage or without aspell.
 
@@ -62,13 +62,13 @@ local function place(word, texts)
   return "?"
 end
 
-local words_file = "pandoc/words.txt"
+local words_file = "check/words.txt"
 if arg[1] == "-w" then
   words_file = arg[2] or stop("-w needs a file of words")
   table.remove(arg, 1)
   table.remove(arg, 1)
 end
-if #arg == 0 then stop("usage: lua5.4 pandoc/check_spelling.lua [-w WORDS] FILE...") end
+if #arg == 0 then stop("usage: lua5.4 check/check_spelling.lua [-w WORDS] FILE...") end
 
 local right, used, names = {}, {}, {}
 for line in read_file(words_file):gmatch("[^\n]+") do

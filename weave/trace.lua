@@ -1,6 +1,6 @@
 -- trace.lua: record what programs ask the kernel, with strace, for the book's figures.
 --
---   lua5.4 pandoc/trace.lua [--check] [-b BUILD] code/NN-name/x.trace...
+--   lua5.4 weave/trace.lua [--check] [-b BUILD] code/NN-name/x.trace...
 --
 -- Run it from the repository's top; BUILD (build) has the programs and the recorder. Without --check it records each
 -- FILE anew (by a rename; a FILE with an error is not touched). With --check it records and writes nothing: the same
@@ -321,7 +321,7 @@ end
 -- The command line ----------------------------------------------------------------------
 
 local function usage(message)
-  io.stderr:write("trace: ", message, "\nusage: lua5.4 pandoc/trace.lua [--check] [-b BUILD] FILE.trace...\n")
+  io.stderr:write("trace: ", message, "\nusage: lua5.4 weave/trace.lua [--check] [-b BUILD] FILE.trace...\n")
   os.exit(2)
 end
 

@@ -1,4 +1,4 @@
--- Each of check_links.lua, check_spelling.lua and check_formats.lua finds its fault: lua5.4 pandoc/test_checks.lua BUILD
+-- Each of check_links.lua, check_spelling.lua and check_formats.lua finds its fault: lua5.4 check/test_checks.lua BUILD
 -- Takes a page and the EPUB of BUILD, and breaks copies of them.
 local build = arg[1] or "build"
 local folder = build .. "/test_checks"
@@ -42,7 +42,7 @@ end
 local page = "<!DOCTYPE html>\n<html lang=\"en\"><head><title>One</title></head><body><p id=\"a\">%s</p></body></html>\n"
 local function links(name, body, fault)
   write("html/one.html", page:format(body))
-  finds("links: " .. name, fault, "%s pandoc/check_links.lua %s/html", lua, folder)
+  finds("links: " .. name, fault, "%s check/check_links.lua %s/html", lua, folder)
 end
 links("right ones", '<a href="#a">a</a> <a href="one.html#a">a</a> <a href="https://example.org/x#y">far</a>')
 links("no such file", '<a href="two.html">two</a>', "link to two.html: there is no such file")
@@ -54,7 +54,7 @@ links("an id twice", '<b id="a">a</b>', "the id a stands twice")
 write("words.txt", "# right words\nfrobnicate\n")
 local function spelling(name, file, text, fault)
   write(file, text)
-  finds("spelling: " .. name, fault, "%s pandoc/check_spelling.lua -w %s/words.txt %s/%s", lua, folder, folder, file)
+  finds("spelling: " .. name, fault, "%s check/check_spelling.lua -w %s/words.txt %s/%s", lua, folder, folder, file)
 end
 spelling("right words", "a.md", "Frobnicate a pipe, `recieve` and <span class=\"teh\">its</span> end.\n\n```\nteh code\n```\n")
 spelling("a wrong word", "a.md", "Frobnicate.\n\n```\nrecieve\n```\n\nYou recieve it.\n", "a.md:7: recieve")
@@ -68,7 +68,7 @@ spelling("a word that nobody uses", "a.md", "Nothing.\n", "frobnicate: no file h
 local front, epub = read(build .. "/html/index.html"), build .. "/interrupted.epub"
 local function formats(name, html, book, fault)
   write("html/one.html", html)
-  finds("formats: " .. name, fault, "%s pandoc/check_formats.lua %s/html %s", lua, folder, book)
+  finds("formats: " .. name, fault, "%s check/check_formats.lua %s/html %s", lua, folder, book)
 end
 formats("right ones", front, epub)
 formats("an element not closed", front:gsub("</main>", "", 1), epub, "html: ")

@@ -1,6 +1,6 @@
 -- weave.lua: put code and recorded runs into the chapters, or check that they are there.
 --
---   lua5.4 pandoc/weave.lua [--check] [--cc "COMPILER FLAGS"] FILE.md...
+--   lua5.4 weave/weave.lua [--check] [--cc "COMPILER FLAGS"] FILE.md...
 --
 -- Run it from the repository's top. Without --check it rewrites the bodies of
 -- listings and sessions in each FILE (only when they change, by a rename; a file
@@ -460,7 +460,7 @@ end
 
 local function usage(message)
   io.stderr:write("weave: ", message, "\n",
-    'usage: lua5.4 pandoc/weave.lua [--check] [--cc "COMPILER FLAGS"] FILE.md...\n')
+    'usage: lua5.4 weave/weave.lua [--check] [--cc "COMPILER FLAGS"] FILE.md...\n')
   os.exit(2)
 end
 

@@ -1,5 +1,5 @@
 -- Take the comments and the indentation out of a style sheet or a script, for the page to weigh less:
---   lua5.4 pandoc/lighten.lua X.css >Y.css
+--   lua5.4 pandoc/html/lighten.lua X.css >Y.css
 local file = assert(io.open(arg[1], 'rb'))
 local text = file:read('a')
 file:close()

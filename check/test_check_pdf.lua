@@ -1,4 +1,4 @@
--- Each check of check_pdf.lua finds its fault in a small PDF: lua pandoc/test_check_pdf.lua [BUILD]
+-- Each check of check_pdf.lua finds its fault in a small PDF: lua check/test_check_pdf.lua [BUILD]
 local build = arg[1] or 'build'
 local folder = build .. '/test_check_pdf'
 os.execute('mkdir -p ' .. folder)
@@ -26,13 +26,13 @@ local function set(name, text)
   local file = io.open(folder .. '/' .. name .. '.typ', 'w')
   file:write(text)
   file:close()
-  return run(('node pandoc/typst.mjs %s/%s.typ %s/%s.pdf'):format(folder, name, folder, name))
+  return run(('node pandoc/pdf/typst.mjs %s/%s.typ %s/%s.pdf'):format(folder, name, folder, name))
 end
 
 -- A PDF of this text; what the check says of it.
 local function finds(name, text, fault, title)
   local made, error = set(name, text)
-  local ok, said = run(('%s pandoc/check_pdf.lua -t %s %s/%s.pdf'):format(arg[-1], title or 'One', folder, name))
+  local ok, said = run(('%s check/check_pdf.lua -t %s %s/%s.pdf'):format(arg[-1], title or 'One', folder, name))
   if fault then ok = not ok and said:find(fault, 1, true) ~= nil end
   check(name, made and ok, error .. said)
 end
@@ -62,11 +62,11 @@ refuses('no-title', '#set text(font: "TeX Gyre Pagella")\nText', 'PDF/UA-1 error
 
 -- Not tagged: a PDF that another program made of a good one has its text, and no tags.
 run(('pdftocairo -pdf %s/a-whole-one.pdf %s/untagged.pdf'):format(folder, folder))
-local ok, said = run(('%s pandoc/check_pdf.lua -t One %s/untagged.pdf'):format(arg[-1], folder))
+local ok, said = run(('%s check/check_pdf.lua -t One %s/untagged.pdf'):format(arg[-1], folder))
 check('untagged', not ok and said:find('not tagged', 1, true) and said:find('does not say', 1, true), said)
 
 -- Code too long for the page stops the book.
-local book = assert(io.open('pandoc/book.typ')):read('a'):gsub('%$title%$', 'T'):gsub('%$subtitle%$', 'S'):gsub('%$rights%$', 'R')
+local book = assert(io.open('pandoc/pdf/book.typ')):read('a'):gsub('%$title%$', 'T'):gsub('%$subtitle%$', 'S'):gsub('%$rights%$', 'R')
   :gsub('%$%$', '$')
 refuses('long-code', (book:gsub('%$body%$', function() return '#code("c", "' .. ('x'):rep(83) .. '")' end)), 'too long for the page')
 
