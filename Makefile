@@ -112,7 +112,7 @@ html: $(pages) $B/html/book.html $B/html/.programs $(assets) $B/html/style.css $
 
 # A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page, and the
 # book on one page. (The numbers of the lines come from code/.)
-page_parts := pandoc/html/html.yaml pandoc/html/page.html pandoc/html/nav.html pandoc/book.lua pandoc/source.lua
+page_parts := pandoc/html/html.yaml pandoc/html/page.html pandoc/html/nav.html pandoc/book.lua weave/source.lua pandoc/html/highlight.lua
 $B/html/index.html: book.md $(page_parts)
 $(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md book.md $(page_parts) $(figures)
 $(foreach c,$(chapters),$(eval $(c:chapters/%.md=$B/html/%.html): $(wildcard $(c:chapters/%.md=code/%)/*.[ch])))
@@ -124,7 +124,7 @@ $B/html/book.html: book.md $(chapters) $(page_parts) $(figures) $(shown)
 	pandoc -d pandoc/html/html.yaml -M whole --toc-depth=3 $< -o $@
 
 # The pages of the programs, all in one run; which chapter shows which fragment seldom changes.
-$B/html/.programs: $(shown) $B/fragments pandoc/html/program.lua pandoc/source.lua pandoc/html/page.html book.md
+$B/html/.programs: $(shown) $B/fragments pandoc/html/program.lua weave/source.lua pandoc/html/highlight.lua pandoc/html/page.html book.md
 	@mkdir -p $(@D)
 	@echo "pandoc/html/program.lua: the pages of the programs"
 	@$(LUA) pandoc/html/program.lua $B/html $B/fragments $(shown)
@@ -148,11 +148,11 @@ $B/html/search-index.js: $(pages) $B/html/.programs pandoc/html/search.mjs pando
 	@node pandoc/html/search.mjs $B/html
 
 listed := $(sources) $(wildcard code/*/*.h)
-$B/interrupted.epub: book.md $(chapters) $(figures) $(listed) pandoc/epub/epub.yaml pandoc/epub/epub.css pandoc/epub/cover.svg pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
+$B/interrupted.epub: book.md $(chapters) $(figures) $(listed) pandoc/epub/epub.yaml pandoc/epub/epub.css pandoc/epub/cover.svg pandoc/book.lua weave/source.lua pandoc/html/highlight.lua pandoc/appendix.lua
 	@mkdir -p $(@D)
 	pandoc -d pandoc/epub/epub.yaml book.md -o $@
 
-$B/interrupted.typ: book.md $(chapters) $(figures) $(listed) pandoc/pdf/pdf.yaml pandoc/pdf/typst.lua pandoc/pdf/book.typ pandoc/book.lua pandoc/source.lua pandoc/appendix.lua
+$B/interrupted.typ: book.md $(chapters) $(figures) $(listed) pandoc/pdf/pdf.yaml pandoc/pdf/typst.lua pandoc/pdf/book.typ pandoc/book.lua weave/source.lua pandoc/html/highlight.lua pandoc/appendix.lua
 	@mkdir -p $(@D)
 	pandoc -d pandoc/pdf/pdf.yaml book.md -o $@
 typeset := pandoc/pdf/typst.mjs pandoc/pdf/c.sublime-syntax pandoc/pdf/code.tmTheme

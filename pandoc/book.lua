@@ -10,9 +10,11 @@ local for_html = FORMAT == 'html' or FORMAT == 'html5'
 local for_paper = FORMAT:match('typst') ~= nil
 local whole = not for_html -- all chapters in one document
 
-local source = dofile((PANDOC_SCRIPT_FILE:match('^.*/') or '') .. 'source.lua')
-local escape = source.escape
-local appendix = dofile((PANDOC_SCRIPT_FILE:match('^.*/') or '') .. 'appendix.lua')
+local folder = PANDOC_SCRIPT_FILE:match('^.*/') or ''
+local source = dofile(folder .. '../weave/source.lua')
+local highlight = dofile(folder .. 'html/highlight.lua')
+local escape = highlight.escape
+local appendix = dofile(folder .. 'appendix.lua')
 
 local input = PANDOC_STATE.input_files[1]
 local root = input:gsub('book%.md$', ''):gsub('chapters/[^/]*$', '') -- '' when run from the top
@@ -273,7 +275,7 @@ end
 local fragments = {} -- by file: what source.lua knows of them, by name
 
 local function find_fragment(file, fragment)
-  fragments[file] = fragments[file] or source.fragments(read_file('code/' .. file))
+  fragments[file] = fragments[file] or source.fragments(read_file('code/' .. file), function() end)
   return fragments[file][fragment] or { number = 0, first = 1 } -- weave complains of one that is not there
 end
 
@@ -286,7 +288,7 @@ end
 
 -- In a page, a listing says where it is from, leads there, and can be linked to.
 local function page_listing(block, language, file, fragment)
-  local code = '<pre tabindex="0"><code>' .. source.highlight(block.text, language) .. '\n</code></pre>'
+  local code = '<pre tabindex="0"><code>' .. highlight.highlight(block.text, language) .. '\n</code></pre>'
   if not file then return pandoc.RawBlock('html', code) end
   local found = find_fragment(file, fragment)
   local folder, name = file:match('^(.*)/([^/]*)$')
@@ -298,7 +300,7 @@ end
 
 -- An e-reader sets tabs eight wide.
 local function reader_listing(block, language, file, fragment)
-  local code = '<pre><code>' .. source.highlight(block.text:gsub('\t', '    '), language) .. '\n</code></pre>'
+  local code = '<pre><code>' .. highlight.highlight(block.text:gsub('\t', '    '), language) .. '\n</code></pre>'
   if not file then return pandoc.RawBlock('html', code) end
   return raw('<figure class="listing">\n<figcaption><code>%s</code> · %s</figcaption>\n%s\n</figure>',
     escape(file), escape(fragment), code)

@@ -10,8 +10,9 @@
 -- the listing in the chapter. Its head is that of page.html.
 
 local here = arg[0]:match('^.*/') or ''
-local source = dofile(here .. '../source.lua')
-local escape = source.escape
+local source = dofile(here .. '../../weave/source.lua')
+local highlight = dofile(here .. 'highlight.lua')
+local escape = highlight.escape
 
 local function read(path)
   local file = assert(io.open(path, 'rb'))
@@ -93,6 +94,9 @@ local function fragment_line(html, line, file, name, fragments)
     source.fragment_id(file, fragments[name].number), escape(titles[chapter] or chapter), escape(line))
 end
 
+-- The name of the test that is defined on this line, or nil.
+local function test_on(line) return line:match('^static void ([%w_]+)%(void %*%*[%w_]+%)') end
+
 local is_function = {} -- the tests of this file
 
 -- The test's name with its id; and with those of the tests that one function makes for several cases: their names
@@ -112,15 +116,17 @@ end
 -- which the browser need not lay out before it is near the screen; the last lines are in none.
 local PART = 60
 local function listing(text, file)
-  local lines, tests, fragments, n = {}, {}, source.fragments(text), 0
+  local fragments, at = source.fragments(text, function() end), {}
+  for _, fragment in ipairs(fragments) do at[fragment.line] = fragment.name end
+  local lines, tests, n = {}, {}, 0
   is_function = {}
-  for line in text:gmatch('[^\n]+') do is_function[source.test_on(line) or ''] = true end
+  for line in text:gmatch('[^\n]+') do is_function[test_on(line) or ''] = true end
   local plain = (text .. '\n'):gmatch('([^\n]*)\n')
   if text:sub(-1) == '\n' then text = text:sub(1, -2) end
-  for html in (source.highlight(text, file:match('%w+$')) .. '\n'):gmatch('([^\n]*)\n') do
+  for html in (highlight.highlight(text, file:match('%w+$')) .. '\n'):gmatch('([^\n]*)\n') do
     local line = plain()
     n = n + 1
-    local fragment, test = source.fragment_on(line), source.test_on(line)
+    local fragment, test = at[n], test_on(line)
     if fragment then html = fragment_line(html, line, file, fragment, fragments) end
     if test and not tests[test] then
       html = html:gsub('%f[%w_]' .. test .. '%f[^%w_]', anchors(test, file), 1)

@@ -1,42 +1,11 @@
--- The files of code/ as the pages show them: fragments, tests, colors. Used by book.lua inside pandoc and by
--- program.lua outside of it. (pandoc's own highlighter takes longer for code/ than for the book, and its spans
--- would be a third of a page's weight.)
+-- Code as HTML: tokens in spans. (pandoc's own highlighter takes longer for code/ than for the book, and its spans would
+-- be a third of a page's weight.)
 
-local source = {}
+local M = {}
 
 local ENTITY = { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }
 
-function source.escape(text) return (text:gsub('[&<>"]', ENTITY)) end
-
--- Fragments -----------------------------------------------------------------
-
--- The name of the fragment that begins on this line, or nil.
-function source.fragment_on(line) return line:match('^%s*// § (.-)%s*$') or line:match('^%s*# § (.-)%s*$') end
-
--- The id of the listing of a file's nth fragment: unique in the whole book, since each fragment is shown once.
-function source.fragment_id(file, n) return file:match('[^/]*$') .. '-' .. n end
-
--- By name, the number of each fragment, and of its first line. (weave.lua leaves blank lines out, too.)
-function source.fragments(text)
-  local fragments, count, name, n = {}, 0, nil, 0
-  for line in text:gmatch('([^\n]*)\n') do
-    n = n + 1
-    local begun = source.fragment_on(line)
-    if begun then
-      name = begun
-    elseif name and line:find('%S') then
-      count = count + 1
-      fragments[name] = { number = count, first = n }
-      name = nil
-    end
-  end
-  return fragments
-end
-
--- The name of the test that is defined on this line, or nil.
-function source.test_on(line) return line:match('^static void ([%w_]+)%(void %*%*[%w_]+%)') end
-
--- Colors --------------------------------------------------------------------
+function M.escape(text) return (text:gsub('[&<>"]', ENTITY)) end
 
 local function set(words)
   local members = {}
@@ -105,16 +74,16 @@ end }
 languages.h, languages.py = languages.c, languages.python
 
 -- The text as HTML with its tokens in spans, none of which goes over the end of a line.
-function source.highlight(text, language)
+function M.highlight(text, language)
   local known = languages[language]
-  if not known then return source.escape(text) end
+  if not known then return M.escape(text) end
   local begins, token = known[1], known[2]
   local out, done, at = {}, 1, text:find(begins)
   while at do
     local class, last = token(text, at, text:sub(at, at))
     if class then
-      if at > done then out[#out + 1] = source.escape(text:sub(done, at - 1)) end
-      local inside = source.escape(text:sub(at, last))
+      if at > done then out[#out + 1] = M.escape(text:sub(done, at - 1)) end
+      local inside = M.escape(text:sub(at, last))
       local span = '<span class="' .. class .. '">'
       if inside:find('\n', 1, true) then inside = inside:gsub('\n+', '</span>%0' .. span) end
       out[#out + 1] = span .. inside .. '</span>'
@@ -122,8 +91,8 @@ function source.highlight(text, language)
     end
     at = text:find(begins, last + 1)
   end
-  out[#out + 1] = source.escape(text:sub(done))
+  out[#out + 1] = M.escape(text:sub(done))
   return table.concat(out)
 end
 
-return source
+return M
