@@ -1,46 +1,50 @@
--- check_claims.lua: every claim in the book is proved by a test that ran and passed.
+-- Every claim in the book is proved by a test that ran and passed: lua5.4 check/check_claims.lua BUILD
 --
---   lua5.4 check/check_claims.lua BUILD FILE.md...
---
--- A claim is a link with a title to a test's source, [text](../code/NAME/test_x.c "test_name"). The test's log, which
--- `make check` leaves in BUILD/code/NAME/test_x.log, must say that test_name passed. Prints a count; each error names
--- the file and line. Exit status: 0, 1 for a claim without its proof.
+-- A claim is a link with a title to a test's source, [text](../code/NAME/test_x.c "test_name"); BUILD/book.json has them.
+-- BUILD/code/NAME/test_x.xml, which that test program left when it ran, must say that test_name passed, and be no
+-- older than the program. Prints a count; each error names file and line. Exit status: 0, 1 for a claim without proof.
 
-local build = table.remove(arg, 1)
+local here = arg[0]:match('^.*/') or ''
+local lib = dofile(here .. '../weave/lib.lua')
+local cmocka = dofile(here .. 'cmocka.lua')
+local json = require 'dkjson'
+
+local build = arg[1]
+local runs = {} -- by test program: its verdicts by name, or why there are none
+
+local function load_run(name)
+  local program, xml = build .. '/code/' .. name, build .. '/code/' .. name .. '.xml'
+  local tests = cmocka.tests(lib.read(xml))
+  if not tests then return ('%s has not run to its end'):format(name) end
+  local old = lib.output_of(('find %s -newer %s'):format(lib.quoted(program), lib.quoted(xml)))
+  if old ~= '' then return ('%s has not run since it was built'):format(name) end
+  local verdicts = {}
+  for _, test in ipairs(tests) do verdicts[test.name] = test.verdict end
+  return verdicts
+end
+
+-- What is wrong with a claim, or nil.
+local function fault(claim)
+  local name = claim.file:match('^code/(.+/test_[%w_]+)%.c$')
+  if not name then return 'the link does not lead to a test: ' .. claim.file end
+  if not lib.exists(claim.file) then return 'there is no file ' .. claim.file end
+  runs[name] = runs[name] or load_run(name)
+  if type(runs[name]) == 'string' then return runs[name] end
+  local verdict = runs[name][claim.test]
+  if not verdict then return ('%s has no test %s'):format(name, claim.test) end
+  if verdict ~= 'passed' then return ('%s: %s %s'):format(name, claim.test, verdict) end
+end
+
 local claims, errors = 0, 0
-
-local function read(path)
-  local file = io.open(path)
-  if not file then return nil end
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function proof(target, test)
-  local name = target:match("^%.%./code/(.+/test_[%w_]+)%.c$")
-  if not name then return "the link does not lead to a test: " .. target end
-  local log = read(build .. "/code/" .. name .. ".log")
-  if not log then return "no log of " .. name .. ": has it run?" end
-  if not log:find("[       OK ] " .. test .. "\n", 1, true) then
-    return "no test '" .. test .. "' ran and passed in " .. name
-  end
-end
-
-for _, path in ipairs(arg) do
-  local line = 0
-  for text in assert(read(path), path .. ": cannot be read"):gmatch("[^\n]*\n?") do
-    line = line + 1
-    for target, test in text:gmatch('%]%((%.%./code/[^)%s]+) "([^"]*)"%)') do
-      claims = claims + 1
-      local wrong = proof(target, test)
-      if wrong then
-        errors = errors + 1
-        io.stderr:write(("claims: %s:%d: %s\n"):format(path, line, wrong))
-      end
+for _, file in ipairs(json.decode(assert(lib.read(build .. '/book.json'))).files) do
+  for _, claim in ipairs(file.claims) do
+    claims = claims + 1
+    local wrong = fault(claim)
+    if wrong then
+      errors = errors + 1
+      io.stderr:write(('claims: %s:%d: %s\n'):format(file.file, claim.line, wrong))
     end
   end
 end
-
-print(("%d claims, %d without proof"):format(claims, errors))
+print(('%d claims, %d without proof'):format(claims, errors))
 os.exit(errors == 0 and claims > 0)

@@ -1,6 +1,7 @@
 /* asleep - what waiting costs: one child blocks in read, another keeps asking.
  *
  * usage: asleep [-h]
+ * contract: forks
  *
  * Linux only: reads /proc
  */

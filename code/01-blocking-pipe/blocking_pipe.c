@@ -1,6 +1,7 @@
 /* blocking_pipe - a parent, a child, one pipe, no signal.
  *
  * usage: blocking_pipe [-h]
+ * contract: forks
  */
 #include <err.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* closed_end - open_end put right: each process closes what it does not use.
  *
  * usage: closed_end [-h]
+ * contract: forks
  */
 #include <errno.h>
 #include <unistd.h>

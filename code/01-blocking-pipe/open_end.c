@@ -1,6 +1,7 @@
 /* WRONG: the child keeps a write end open, and so never sees end of file.
  *
  * usage: open_end [-h]
+ * contract: forks, hangs
  */
 #define _GNU_SOURCE /* pipe2 */
 #include <err.h>

@@ -1,6 +1,7 @@
 /* WRONG: takes what one read returns for one message.
  *
  * usage: two_as_one [-h]
+ * contract: status 1
  */
 #define _GNU_SOURCE /* pipe2 */
 #include <err.h>

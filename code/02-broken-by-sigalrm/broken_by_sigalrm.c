@@ -1,6 +1,7 @@
 /* WRONG: takes a read that a signal interrupted for a read that failed.
  *
  * usage: broken_by_sigalrm [-h]
+ * contract: forks, status 1
  */
 #include <err.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* WRONG: waits for a flag to end a read that SA_RESTART never lets go of.
  *
  * usage: deaf_read [-h]
+ * contract: hangs
  */
 #define _GNU_SOURCE /* pipe2 */
 #include <err.h>

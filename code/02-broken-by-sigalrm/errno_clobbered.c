@@ -1,6 +1,7 @@
 /* WRONG: the handler changes errno between a failed call and its test.
  *
  * usage: errno_clobbered [-h]
+ * contract: silent, status 1
  */
 #include <err.h>
 #include <errno.h>

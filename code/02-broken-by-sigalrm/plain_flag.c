@@ -1,6 +1,7 @@
 /* WRONG: a plain int as a flag; gcc -O2 reads it once and loops forever.
  *
  * usage: plain_flag [-h]
+ * contract: hangs
  */
 #include "../01-blocking-pipe/tick.h"
 #include "alarm.h"

@@ -1,6 +1,7 @@
 /* WRONG: relies on SA_RESTART in front of poll, which is never restarted.
  *
  * usage: poll_interrupted [-h]
+ * contract: forks, status 1
  */
 #include <err.h>
 #include <errno.h>

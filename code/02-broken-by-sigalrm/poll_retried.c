@@ -1,6 +1,7 @@
 /* poll_retried - poll_interrupted put right: the program calls poll again.
  *
  * usage: poll_retried [-h]
+ * contract: forks
  */
 #include <err.h>
 #include <errno.h>

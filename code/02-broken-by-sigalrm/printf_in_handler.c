@@ -1,6 +1,7 @@
 /* WRONG: fprintf in a handler waits for a lock that nobody will release.
  *
  * usage: printf_in_handler [-h]
+ * contract: hangs
  */
 #include <err.h>
 #include <signal.h>

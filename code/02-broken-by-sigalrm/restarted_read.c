@@ -1,6 +1,7 @@
 /* restarted_read - broken_by_sigalrm mended by one flag, SA_RESTART.
  *
  * usage: restarted_read [-h]
+ * contract: forks
  */
 #include <err.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* WRONG: assumes that write writes everything, because SA_RESTART is set.
  *
  * usage: short_write [-h]
+ * contract: forks
  */
 #include <errno.h>
 #include <signal.h>

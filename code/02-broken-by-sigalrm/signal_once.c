@@ -1,6 +1,7 @@
 /* WRONG: signal(), which under strict POSIX flags is good for one delivery.
  *
  * usage: signal_once [-h]
+ * contract: killed by SIGALRM
  */
 #include <err.h>
 #include <signal.h>

@@ -1,6 +1,7 @@
 /* volatile_flag - plain_flag put right: volatile sig_atomic_t.
  *
  * usage: volatile_flag [-h]
+ * contract: spins
  */
 #include <signal.h>
 

@@ -1,6 +1,7 @@
 /* whole_write - short_write put right: the rest is written again.
  *
  * usage: whole_write [-h]
+ * contract: forks
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,7 @@
 /* WRONG: sends a message again from its beginning when a write was cut short.
  *
  * usage: resent_whole [-h]
+ * contract: forks, status 1
  */
 #include <err.h>
 #include <errno.h>

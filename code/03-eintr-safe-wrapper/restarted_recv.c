@@ -1,6 +1,7 @@
 /* WRONG: after an interruption it receives from the beginning: length first.
  *
  * usage: restarted_recv [-h]
+ * contract: forks, status 1
  */
 #include <errno.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * signals come.
  *
  * usage: safe_pipe [-h]
+ * contract: forks
  */
 #include <err.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* shout - receives messages on standard input and sends them back in capitals.
  *
  * usage: shout [-h]
+ * contract: silent
  */
 #include <ctype.h>
 #include <err.h>

@@ -1,6 +1,7 @@
 /* drift - eight ways to do something every 10 ms, and how late they become.
  *
  * usage: drift [-h]
+ * contract: forks
  *
  * Linux only: timerfd, prctl(2) with PR_SET_TIMERSLACK.
  */

@@ -3,6 +3,7 @@
  * say() is not async-signal-safe. glibc and musl let it.)
  *
  * usage: fork_atfork [-h]
+ * contract: spins
  */
 #include <err.h>
 #include <errno.h>

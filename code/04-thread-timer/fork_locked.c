@@ -3,6 +3,7 @@
  * fork_locked - the child's copy of the lock is locked, by nobody, forever.
  *
  * usage: fork_locked [-h]
+ * contract: status 1
  */
 #include <err.h>
 #include <errno.h>

@@ -4,6 +4,7 @@
  * ended.
  *
  * usage: locked_callback [-h]
+ * contract: forks
  */
 #include <err.h>
 #include <errno.h>

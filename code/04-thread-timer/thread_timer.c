@@ -2,6 +2,7 @@
  * read that waits for a message is left alone.
  *
  * usage: thread_timer [-h]
+ * contract: forks
  */
 #include <err.h>
 #include <errno.h>

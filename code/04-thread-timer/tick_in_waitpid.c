@@ -3,6 +3,7 @@
  * not async-signal-safe. glibc and musl let it.)
  *
  * usage: tick_in_waitpid [-h]
+ * contract: spins
  */
 #define _GNU_SOURCE /* pipe2 */
 #include <err.h>

@@ -1,6 +1,7 @@
 /* which_thread - of several threads, the one that runs the handler.
  *
  * usage: which_thread [-h]
+ * contract: spins
  *
  * Linux only: /proc, gettid(2), tgkill(2).
  */

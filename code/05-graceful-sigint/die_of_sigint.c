@@ -1,6 +1,7 @@
 /* die_of_sigint - exit_130 put right: ends as if it had not caught SIGINT.
  *
  * usage: die_of_sigint [-h]
+ * contract: hangs
  */
 #include <err.h>
 #include <stddef.h>

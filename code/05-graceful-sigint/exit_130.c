@@ -1,6 +1,7 @@
 /* WRONG: exits with status 130 after Ctrl-C, instead of dying of SIGINT.
  *
  * usage: exit_130 [-h]
+ * contract: hangs
  */
 #include "../01-blocking-pipe/tick.h"
 #include "sigint.h"

@@ -1,6 +1,7 @@
 /* WRONG: tests a flag, then waits: a signal in between is slept through.
  *
  * usage: flag_then_pause [-h]
+ * contract: hangs
  */
 #include <unistd.h>
 

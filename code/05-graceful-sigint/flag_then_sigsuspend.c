@@ -1,6 +1,7 @@
 /* flag_then_sigsuspend - flag_then_pause put right: no signal in between.
  *
  * usage: flag_then_sigsuspend [-h]
+ * contract: hangs
  */
 #include <unistd.h>
 

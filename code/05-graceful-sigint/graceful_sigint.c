@@ -2,6 +2,7 @@
  * its wait, at one Ctrl-C; a second one ends both at once.
  *
  * usage: graceful_sigint [-h]
+ * contract: forks, rounds, hangs
  */
 #define _GNU_SOURCE /* ppoll */
 #include <err.h>

@@ -2,6 +2,7 @@
  * the end of file on a pipe.
  *
  * usage: lifeline [-h]
+ * contract: killed by SIGKILL
  */
 #include <err.h>
 #include <signal.h>

@@ -1,6 +1,7 @@
 /* WRONG: asks to be killed with a parent that is already gone.
  *
  * usage: pdeathsig_late [-h]
+ * contract: killed by SIGKILL
  *
  * Linux only: prctl(2)
  */

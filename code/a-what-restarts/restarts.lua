@@ -1,16 +1,11 @@
--- restarts.lua: put the measured tables into appendix A, or check that they are there.
+-- The table of appendix A: lua5.4 code/a-what-restarts/restarts.lua
 --
---   lua5.4 code/a-what-restarts/restarts.lua [--check] FILE.md
---
--- Run it from the repository's top. It merges restarts-glibc.txt and restarts-musl.txt, which what_restarts printed,
--- and writes the result between the lines <!-- restarts --> and <!-- end of restarts --> of FILE.md (only if it
--- changes, by a rename). The rows of a group that say the same become one row; where musl differs, the
--- cell says so.
--- With --check it writes nothing, and says which lines are not as they should be. Exit status: 0, 1 for errors
--- (`restarts: FILE: message`), 2 for bad usage.
+-- Merges restarts-glibc.txt and restarts-musl.txt, which what_restarts printed, and prints Markdown, which weave.lua puts
+-- into the appendix. The rows of a group that say the same become one row; where musl differs, the cell says so.
+-- Exit status: 0, 1 for errors (`restarts: FILE: message`).
 
-local FOLDER = "code/a-what-restarts/"
-local BEGIN, END = "<!-- restarts -->", "<!-- end of restarts -->"
+local FOLDER = arg[0]:match("^.*/") or ""
+local lib = dofile(FOLDER .. "../../weave/lib.lua")
 
 local function fail(path, format, ...)
   io.stderr:write(("restarts: %s: "):format(path), format:format(...), "\n")
@@ -18,12 +13,8 @@ local function fail(path, format, ...)
 end
 
 local function read_file(path)
-  local f, why = io.open(path, "rb")
-  local text
-  if f then text, why = f:read("a") end
-  if not text then fail(path, "cannot read: %s", why) end
-  f:close()
-  return text
+  local text = lib.read(path)
+  return text or fail(path, "cannot read it")
 end
 
 -- The table of a file: .kernel, .library, and its groups, each with a .title and its rows. Columns are two blanks or
@@ -106,7 +97,7 @@ local function rows_in(groups)
 end
 
 local function markdown(groups, musl)
-  local out = { "", ("%d waits, measured on %s with %s. They were measured with %s as well; a cell says where that differs.")
+  local out = { ("%d waits, measured on %s with %s. They were measured with %s as well; a cell says where that differs.")
     :format(rows_in(groups), groups.kernel, groups.library, musl.library) }
   for _, group in ipairs(groups) do
     table.insert(out, "")
@@ -116,57 +107,9 @@ local function markdown(groups, musl)
       table.insert(out, ("| %s | %s |"):format(names_of(row), row.answers))
     end
   end
-  table.insert(out, "")
   return table.concat(out, "\n") .. "\n"
-end
-
--- The first line in which two texts differ.
-local function first_difference(have, want)
-  local at = have:gmatch("([^\n]*)\n")
-  for line in want:gmatch("([^\n]*)\n") do
-    local found = at()
-    if found ~= line then return found or "nothing", line end
-  end
-  return at() or "nothing", "the end"
-end
-
-local function replace_file(path, text)
-  local beside = path .. ".restarts"
-  local f, why = io.open(beside, "wb")
-  local ok = f
-  if f then
-    ok, why = f:write(text)
-    local closed, late = f:close()
-    if ok then ok, why = closed, late end
-  end
-  if ok then ok, why = os.rename(beside, path) end
-  if not ok then
-    os.remove(beside)
-    fail(path, "cannot write: %s", why)
-  end
-end
-
-local check = arg[1] == "--check" and table.remove(arg, 1) ~= nil
-local path = arg[1]
-if #arg ~= 1 or path:find("^%-") then
-  io.stderr:write("usage: restarts.lua [--check] FILE.md\n")
-  os.exit(2)
 end
 
 local musl = load_table(FOLDER .. "restarts-musl.txt")
 local groups = merge(load_table(FOLDER .. "restarts-glibc.txt"), musl, FOLDER .. "restarts-musl.txt")
-local want, text = markdown(groups, musl), read_file(path)
-local _, from = text:find(BEGIN .. "\n", 1, true)
-local to = from and text:find(END, from, true)
-if not to then fail(path, "no lines '%s' and '%s'", BEGIN, END) end
-
-local have = text:sub(from + 1, to - 1)
-if have == want then
-  print(("restarts: %d rows, as measured"):format(rows_in(groups)))
-elseif check then
-  local found, expected = first_difference(have, want)
-  fail(path, "the table is not what %s*.txt say:\n    - %s\n    + %s", FOLDER, found, expected)
-else
-  replace_file(path, text:sub(1, from) .. want .. text:sub(to))
-  print(("restarts: %s: the table of %d rows is new"):format(path, rows_in(groups)))
-end
+io.write(markdown(groups, musl))

@@ -1,6 +1,7 @@
 /* what_restarts - what a signal does to some ninety blocked calls, here.
  *
  * usage: what_restarts [-h]
+ * contract: spins
  */
 #define _GNU_SOURCE /* gnu_get_libc_version */
 #include <err.h>

@@ -1,87 +1,86 @@
-/* What every program of the book promises, whatever it shows. A program that is not in the table fails the tests.
+/* What every program of the book promises, whatever it shows. Which programs there are, and what is special in each, is
+ * read from programs.list beside their folders: see code/contracts.awk.
  *
  * With TESTKIT_ONLY_RIGHT in the environment the wrong programs are left out, and with TESTKIT_DEFERS_SIGNALS those
  * that wait for a handler without making a call (make check-sanitizers). */
 #define _GNU_SOURCE /* asprintf */
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "testkit.h"
 
-enum { HANGS = -1, FORKS = 1, WRONG = 2, PRINTS = 4, SPINS = 8, ROUNDS = 16 };
+enum { HANGS = -1, FORKS = 1, WRONG = 2, SILENT = 4, SPINS = 8, ROUNDS = 16, MOST = 1000 };
 
-static const struct entry {
-    const char *folder, *name;
+static struct entry {
+    char folder[64], name[64];
     int status; /* of an undisturbed run; 1000 + N: killed by signal N; HANGS: only a signal ends it */
-    int flags;  /* FORKS: has a child for a while; PRINTS: on stdout; SPINS: waits without a call;
-                * ROUNDS: after SIGINT, it works on for up to ten ticks */
-} all_programs[] = {
-    {"01-blocking-pipe", "asleep", 0, FORKS | PRINTS},
-    {"01-blocking-pipe", "blocking_pipe", 0, FORKS | PRINTS},
-    {"01-blocking-pipe", "capacity", 0, PRINTS},
-    {"01-blocking-pipe", "closed_end", 0, FORKS | PRINTS},
-    {"01-blocking-pipe", "no_reader", 0, PRINTS},
-    {"01-blocking-pipe", "open_end", HANGS, FORKS | WRONG | PRINTS},
-    {"01-blocking-pipe", "two_as_one", 1, WRONG | PRINTS},
-    {"01-blocking-pipe", "two_messages", 0, PRINTS},
-    {"02-broken-by-sigalrm", "broken_by_sigalrm", 1, FORKS | WRONG | PRINTS},
-    {"02-broken-by-sigalrm", "deaf_read", HANGS, WRONG | PRINTS},
-    {"02-broken-by-sigalrm", "errno_clobbered", 1, WRONG},
-    {"02-broken-by-sigalrm", "errno_saved", 0, PRINTS},
-    {"02-broken-by-sigalrm", "pending", 0, PRINTS},
-    {"02-broken-by-sigalrm", "plain_flag", HANGS, WRONG | PRINTS},
-    {"02-broken-by-sigalrm", "poll_interrupted", 1, FORKS | WRONG | PRINTS},
-    {"02-broken-by-sigalrm", "poll_retried", 0, FORKS | PRINTS},
-    {"02-broken-by-sigalrm", "printf_in_handler", HANGS, WRONG | PRINTS},
-    {"02-broken-by-sigalrm", "restarted_read", 0, FORKS | PRINTS},
-    {"02-broken-by-sigalrm", "short_write", 0, FORKS | WRONG | PRINTS},
-    {"02-broken-by-sigalrm", "sigaction_stays", 0, PRINTS},
-    {"02-broken-by-sigalrm", "signal_once", 1000 + SIGALRM, WRONG | PRINTS},
-    {"02-broken-by-sigalrm", "volatile_flag", 0, PRINTS | SPINS},
-    {"02-broken-by-sigalrm", "whole_write", 0, FORKS | PRINTS},
-    {"02-broken-by-sigalrm", "write_in_handler", 0, PRINTS},
-    {"03-eintr-safe-wrapper", "outcomes", 0, PRINTS},
-    {"03-eintr-safe-wrapper", "resent_whole", 1, FORKS | WRONG | PRINTS},
-    {"03-eintr-safe-wrapper", "restarted_recv", 1, FORKS | WRONG | PRINTS},
-    {"03-eintr-safe-wrapper", "safe_pipe", 0, FORKS | PRINTS},
-    {"03-eintr-safe-wrapper", "shout", 0, 0},
-    {"04-thread-timer", "drift", 0, FORKS | PRINTS},
-    {"04-thread-timer", "fork_atfork", 0, PRINTS | SPINS},
-    {"04-thread-timer", "fork_locked", 1, WRONG | PRINTS},
-    {"04-thread-timer", "inherited", 0, PRINTS},
-    {"04-thread-timer", "locked_callback", 0, FORKS | WRONG | PRINTS},
-    {"04-thread-timer", "missed", 0, PRINTS},
-    {"04-thread-timer", "slow_callback", 0, PRINTS},
-    {"04-thread-timer", "thread_timer", 0, FORKS | PRINTS},
-    {"04-thread-timer", "tick_in_waitpid", 0, PRINTS | SPINS},
-    {"04-thread-timer", "which_thread", 0, PRINTS | SPINS},
-    {"05-graceful-sigint", "die_of_sigint", HANGS, PRINTS},
-    {"05-graceful-sigint", "early_block", 0, PRINTS},
-    {"05-graceful-sigint", "exit_130", HANGS, WRONG | PRINTS},
-    {"05-graceful-sigint", "five_waits", 0, PRINTS},
-    {"05-graceful-sigint", "flag_then_pause", HANGS, WRONG | PRINTS},
-    {"05-graceful-sigint", "flag_then_sigsuspend", HANGS, PRINTS},
-    {"05-graceful-sigint", "graceful_sigint", HANGS, FORKS | ROUNDS | PRINTS},
-    {"05-graceful-sigint", "hidden_by_system", 0, WRONG | PRINTS},
-    {"05-graceful-sigint", "late_handler", 0, WRONG | PRINTS},
-    {"05-graceful-sigint", "lifeline", 1000 + SIGKILL, PRINTS},
-    {"05-graceful-sigint", "pdeathsig_late", 1000 + SIGKILL, WRONG | PRINTS},
-    {"05-graceful-sigint", "pdeathsig_thread", 0, WRONG | PRINTS},
-    {"05-graceful-sigint", "racy_waits", 0, WRONG | PRINTS},
-    {"05-graceful-sigint", "reap_all", 0, PRINTS},
-    {"05-graceful-sigint", "reap_once", 0, WRONG | PRINTS},
-    {"05-graceful-sigint", "short_sleep", 0, WRONG | PRINTS},
-    {"05-graceful-sigint", "two_memories", 0, PRINTS},
-    {"05-graceful-sigint", "who_gets_it", 0, PRINTS},
-    {"05-graceful-sigint", "whole_sleep", 0, PRINTS},
-    {"a-what-restarts", "what_restarts", 0, PRINTS | SPINS},
-};
-enum { ALL = sizeof all_programs / sizeof all_programs[0] };
+    int flags;  /* FORKS: has a child for a while; SILENT: prints nothing; SPINS: waits without a call;
+                 * ROUNDS: after SIGINT, it works on for up to ten ticks */
+} all_programs[MOST];
+static int all;
+
+/* ---- reading programs.list: FOLDER NAME WORD... */
+
+static int signal_named(const char *name)
+{
+    for (int sig = 1; sig < NSIG; sig++)
+        if (sigabbrev_np(sig) != NULL && strncmp(name, "SIG", 3) == 0 && strcmp(sigabbrev_np(sig), name + 3) == 0)
+            return sig;
+    return 0;
+}
+
+/* False if nobody knows the word. */
+static bool read_word(struct entry *entry, const char *word)
+{
+    static const char *const words[] = {"forks", "wrong", "silent", "spins", "rounds"};
+
+    for (int i = 0; i < 5; i++)
+        if (strcmp(word, words[i]) == 0) {
+            entry->flags |= 1 << i;
+            return true;
+        }
+    if (strcmp(word, "hangs") == 0)
+        entry->status = HANGS;
+    else if (strncmp(word, "status=", 7) == 0)
+        entry->status = atoi(word + 7);
+    else if (strncmp(word, "killed=", 7) == 0)
+        entry->status = 1000 + signal_named(word + 7);
+    else
+        return false;
+    return entry->status != 0 && entry->status != 1000;
+}
+
+static void read_entry(char *line)
+{
+    struct entry *entry = &all_programs[all];
+    char *word;
+
+    if (all == MOST || sscanf(line, "%63s %63s", entry->folder, entry->name) != 2)
+        fail_msg("programs.list: not expected: %s", line);
+    strtok(line, " \n");
+    strtok(NULL, " \n");
+    while ((word = strtok(NULL, " \n")) != NULL)
+        if (!read_word(entry, word))
+            fail_msg("%s/%s.c: contract: nobody knows '%s'", entry->folder, entry->name, word);
+    all++;
+}
+
+static int read_list(void **state)
+{
+    FILE *list = fopen(program_path(".", "programs.list"), "r");
+    char line[512];
+
+    (void)state;
+    if (list == NULL)
+        fail_msg("%s: %s", program_path(".", "programs.list"), strerror(errno));
+    while (fgets(line, sizeof line, list) != NULL)
+        read_entry(line);
+    fclose(list);
+    return 0;
+}
 
 static bool wanted(const struct entry *entry)
 {
@@ -91,7 +90,7 @@ static bool wanted(const struct entry *entry)
 }
 
 #define FOR_EACH(entry)                                                                                                \
-    for (const struct entry *entry = all_programs; entry < all_programs + ALL; entry++)                               \
+    for (const struct entry *entry = all_programs; entry < all_programs + all; entry++)                               \
         if (wanted(entry))
 
 /* A failed assertion should name the program, not only the line. */
@@ -119,49 +118,16 @@ static void run_undisturbed(struct program *p, const struct entry *entry)
     program_run(p);
 }
 
-static bool in_table(const char *folder, const char *name)
+/* An empty list would pass everything. */
+static void there_are_programs_of_all_kinds(void **state)
 {
-    for (int i = 0; i < ALL; i++)
-        if (strcmp(all_programs[i].folder, folder) == 0 && strcmp(all_programs[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-static int programs_in(const char *folder)
-{
-    DIR *dir = opendir(program_path(folder, ""));
-    struct dirent *e;
-    struct stat st;
-    int n = 0;
-
-    assert_non_null(dir);
-    while ((e = readdir(dir)) != NULL) {
-        if (strchr(e->d_name, '.') != NULL || strncmp(e->d_name, "test_", 5) == 0 ||
-            strncmp(e->d_name, "bench_", 6) == 0)
-            continue;
-        if (stat(program_path(folder, e->d_name), &st) == -1 || !S_ISREG(st.st_mode) || (st.st_mode & S_IXUSR) == 0)
-            continue;
-        if (!in_table(folder, e->d_name))
-            fail_msg("%s/%s is not in the table of this test", folder, e->d_name);
-        n++;
-    }
-    closedir(dir);
-    return n;
-}
-
-static void every_program_is_in_the_table(void **state)
-{
-    int n = 0;
-    struct dirent *e;
-    DIR *dir = opendir(program_path("..", "code"));
+    int kinds = 0;
 
     (void)state;
-    assert_non_null(dir);
-    while ((e = readdir(dir)) != NULL)
-        if (e->d_name[0] == '0' || e->d_name[0] == 'a') /* the chapters */
-            n += programs_in(e->d_name);
-    closedir(dir);
-    assert_int_equal(n, ALL);
+    for (int i = 0; i < all; i++)
+        kinds |= all_programs[i].flags;
+    assert_true(all >= 50);
+    assert_int_equal(kinds, FORKS | WRONG | SILENT | SPINS | ROUNDS);
 }
 
 static void minus_h_prints_usage_on_stdout(void **state)
@@ -220,7 +186,7 @@ static void a_full_stdout_is_one_line_and_status_1(void **state)
     (void)state;
     FOR_EACH(entry) {
         struct program p = program_of(entry);
-        if ((entry->flags & PRINTS) == 0)
+        if ((entry->flags & SILENT) != 0)
             continue;
         p.stdout_path = "/dev/full";
         program_run(&p);
@@ -234,7 +200,7 @@ static void a_stdout_that_nobody_reads_is_one_line_and_status_1(void **state)
     (void)state;
     FOR_EACH(entry) {
         struct program p = program_of(entry);
-        if ((entry->flags & PRINTS) == 0)
+        if ((entry->flags & SILENT) != 0)
             continue;
         p.stdout_closed_pipe = true;
         program_run(&p);
@@ -357,7 +323,7 @@ static void a_call_that_fails_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_program_is_in_the_table),
+        cmocka_unit_test(there_are_programs_of_all_kinds),
         cmocka_unit_test(minus_h_prints_usage_on_stdout),
         cmocka_unit_test(an_unknown_argument_is_named),
         cmocka_unit_test(a_bad_tick_ms_is_named),
@@ -372,5 +338,5 @@ int main(void)
     };
 
     setenv("WAIT_ROUNDS", "100", 1); /* for five_waits and racy_waits: what they measure is not the point here */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, read_list, NULL);
 }

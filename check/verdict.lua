@@ -1,0 +1,36 @@
+-- The verdict on a test program: lua5.4 check/verdict.lua FILE.xml STATUS
+--
+-- Prints what failed and why, and last `NAME: N passed, N failed`. All has passed if the exit status was 0 and each test
+-- of the XML file passed. A skipped test has failed, unless TESTKIT_DEFERS_SIGNALS is set, which is for what cannot be
+-- tested then. Exit status: 0, 1 if anything failed, 2 for bad usage.
+
+local here = arg[0]:match('^.*/') or ''
+local lib = dofile(here .. '../weave/lib.lua')
+local cmocka = dofile(here .. 'cmocka.lua')
+
+local path, status = arg[1], tonumber(arg[2])
+if not status or arg[3] then
+  io.stderr:write('usage: lua5.4 check/verdict.lua FILE.xml STATUS\n')
+  os.exit(2)
+end
+
+local name = path:match('([^/]*)%.xml$')
+local tests = cmocka.tests(lib.read(path))
+if not tests then
+  print(('%s: ended with status %d before all its tests did: 0 passed, 1 failed'):format(name, status))
+  os.exit(1)
+end
+local count = { passed = 0, failed = 0, skipped = 0 }
+for _, test in ipairs(tests) do
+  local verdict = test.verdict == 'skipped' and not os.getenv('TESTKIT_DEFERS_SIGNALS') and 'failed' or test.verdict
+  count[verdict] = count[verdict] + 1
+  if verdict == 'failed' then print(('%s: %s: %s'):format(name, test.name, test.why or test.verdict)) end
+end
+local good = count.failed == 0 and status == 0 and #tests > 0
+if not good and count.failed == 0 then
+  print(('%s: status %d, though no test failed'):format(name, status))
+  count.failed = 1
+end
+print(('%s: %d passed, %d failed%s'):format(name, count.passed, count.failed,
+  count.skipped > 0 and (', %d skipped'):format(count.skipped) or ''))
+os.exit(good)

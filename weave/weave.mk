@@ -1,0 +1,28 @@
+# What goes from code/ into the chapters: listings, sessions, tables, figures.
+
+weaver := weave/weave.lua weave/lib.lua weave/source.lua
+
+##   make weave       refresh the listings, sessions and tables in the chapters
+.PHONY: weave check-weave
+weave: $B/book.json $B/code.list
+	@$(LUA) weave/weave.lua $B
+
+check-weave: $B/book.json $B/code.list
+	@$(LUA) weave/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
+	@tail -n 1 $B/check-weave.log
+	@$(LUA) weave/weave.lua --check $B
+
+##   make trace       record anew the strace logs of which the figures are drawn (ONLY=...: as above)
+##   make check-trace record them again, and compare all but the times
+##   make figures     draw the figures
+.PHONY: trace check-trace figures check-figures
+trace: code $(test_exe)
+	@$(LUA) weave/trace.lua -b $B $(call only,$(traces))
+check-trace: code $(test_exe)
+	@$(LUA) weave/trace.lua --check -b $B $(call only,$(traces))
+figures:
+	@$(LUA) weave/figure.lua $(call only,$(traces))
+check-figures:
+	@$(LUA) weave/test_figure.lua >$B/check-figures.log 2>&1 || { cat $B/check-figures.log; exit 1; }
+	@tail -n 1 $B/check-figures.log
+	@$(LUA) weave/figure.lua --check $(chapters:%=-m %) $(traces)
