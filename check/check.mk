@@ -9,6 +9,11 @@ restarts := code/a-what-restarts
 check-claims: check-code $B/book.json
 	@$(LUA) check/check_claims.lua $B
 
+##   make check-names   each name of ours in the text and in comments is the name of something
+.PHONY: check-names
+check-names: $B/book.json
+	@$(LUA) check/check_names.lua $B
+
 ##   make check-pages every link of the pages leads somewhere; the PDF is whole
 check-pages: book
 	@$(LUA) check/check_links.lua $B/html
