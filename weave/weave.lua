@@ -19,8 +19,8 @@
 --     @3 <Ctrl-C>, @"text" <Ctrl-C>        dropped: the terminal echoes a key
 --     @3 $ cmd, @"text" $ cmd              shown as `$ cmd`
 --
--- SHOWN. Each fragment of the book's programs and modules is shown once, each transcript at least once, and each
--- program and module has fragments. The book's are the files that git knows, and those of which anything is shown; the
+-- SHOWN. Each fragment of the book's programs and modules is shown once, each transcript at least once, and each program
+-- has fragments. The book's are the files that git knows, and those of which anything is shown; the
 -- others are a reader's own, and are only counted.
 
 local here = arg[0]:match("^.*/") or ""
@@ -258,7 +258,6 @@ end
 local function check_source(file, seen)
   local fragments = load_source(file)
   if not fragments then return complain("code/" .. file, 1, "cannot read this file") end
-  if #fragments == 0 then complain(fragments.path, 1, "no fragment to show: expected a line `// § NAME`") end
   for _, fragment in ipairs(fragments) do
     local shown = seen.fragments[file] and seen.fragments[file][fragment.name]
     seen.lines = seen.lines + #fragment.body
@@ -275,16 +274,27 @@ local function known_to_git()
   return known
 end
 
--- Every source and every transcript of code/ as make lists them, `KIND PATH`.
-local function check_code(build, seen)
+-- A program has something to show. It also promises what all of them do, and its first comment says how it is called: contracts.awk reads it.
+local function check_program(build, file)
+  if #load_source(file) == 0 then complain("code/" .. file, 1, "a program without a fragment: expected a line `// § NAME`") end
+  local folder, name = file:match("^(.*)/(.*)%.c$")
+  local list = "\n" .. (lib.read(build .. "/code/programs.list") or "")
+  if not (list:find("\n" .. folder .. " " .. name .. "\n", 1, true) or list:find("\n" .. folder .. " " .. name .. " ", 1, true)) then
+    complain("code/" .. file, 1, "the first comment has no line `usage: %s [-h]`, so the common test passes it by", name)
+  end
+end
+
+-- The files in the folders of the chapters, as make lists them: `KIND PATH`. Returns how many are a reader's own.
+local function check_code(build, folders, seen)
   local known, own = known_to_git(), 0
   for kind, file in (lib.read(build .. "/code.list") or ""):gmatch("(%S+) code/([^\n]+)\n") do
     local run = file:match("^(.*)%.transcript$")
     local is_ours = known[file] or seen.fragments[file] or seen.runs[run]
-    if not is_ours then
-      own = own + 1
+    if not (folders[file:match("^[^/]*")] and is_ours) then
+      own = own + (is_ours and 0 or 1)
     elseif kind == "program" or kind == "module" or kind == "part" then
       check_source(file, seen)
+      if kind == "program" then check_program(build, file) end
     elseif kind == "transcript" and not seen.runs[run] then
       complain("code/" .. file, 1, "recorded but shown nowhere")
     end
@@ -294,10 +304,12 @@ end
 
 local function check(chapters, build)
   local seen = { fragments = {}, runs = {}, listings = 0, sessions = 0, lines = 0, lines_shown = 0 }
+  local folders = {}
   for _, chapter in ipairs(chapters) do
     for _, block in ipairs(chapter.blocks) do check_block(block, seen) end
+    folders[chapter.path:match("([^/]*)%.md$")] = true
   end
-  local own = check_code(build, seen)
+  local own = check_code(build, folders, seen)
   if errors > 0 then return end
   print(("weave: %d of %d lines shown in %s, %s"):format(seen.lines_shown, seen.lines, count(seen.listings, "listing"),
     count(seen.sessions, "recorded run")))

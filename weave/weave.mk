@@ -7,7 +7,7 @@ weaver := weave/weave.lua weave/lib.lua weave/source.lua
 weave: $B/book.json $B/code.list
 	@$(LUA) weave/weave.lua $B
 
-check-weave: $B/book.json $B/code.list
+check-weave: $B/book.json $B/code.list $B/code/programs.list
 	@$(LUA) weave/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
 	@tail -n 1 $B/check-weave.log
 	@$(LUA) weave/weave.lua --check $B
