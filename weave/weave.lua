@@ -292,7 +292,7 @@ local function check_code(build, folders, seen)
     local is_ours = known[file] or seen.fragments[file] or seen.runs[run]
     if not (folders[file:match("^[^/]*")] and is_ours) then
       own = own + (is_ours and 0 or 1)
-    elseif kind == "program" or kind == "module" or kind == "part" then
+    elseif kind == "program" or kind == "module" or kind == "part" or kind == "preload" then
       check_source(file, seen)
       if kind == "program" then check_program(build, file) end
     elseif kind == "transcript" and not seen.runs[run] then
