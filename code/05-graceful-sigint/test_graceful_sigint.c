@@ -33,14 +33,6 @@ static long long now_ms(void)
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-static void set_disposition(int sig, void (*disposition)(int))
-{
-    struct sigaction sa = {.sa_handler = disposition};
-
-    sigemptyset(&sa.sa_mask);
-    sigaction(sig, &sa, NULL);
-}
-
 /* ---- reading what it showed */
 
 static void remove_all(char *text, const char *what)
@@ -485,11 +477,8 @@ static void what_is_ignored_at_the_start_stays_ignored(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        struct program p = {.name = "graceful_sigint", .tick_ms = 5};
-        pid_t child;
-        set_disposition(kinds[i], SIG_IGN); /* inherited: so does nohup with SIGHUP */
-        child = launch_until(&p, ".");
-        set_disposition(kinds[i], SIG_DFL);
+        struct program p = {.name = "graceful_sigint", .tick_ms = 5, .ignored_signal = kinds[i]}; /* as by nohup */
+        pid_t child = launch_until(&p, ".");
         kill(child, kinds[i]);
         kill(p.pid, kinds[i]);
         p.out[0] = '\0';
@@ -637,10 +626,8 @@ static int sigint_at(char *argv[])
         _exit(93);
     kill(f.parent, SIGCONT);
     status = trace_family(&f);
-    if (WIFSIGNALED(status)) {
-        set_disposition(WTERMSIG(status), SIG_DFL);
+    if (WIFSIGNALED(status))
         raise(WTERMSIG(status));
-    }
     _exit(WEXITSTATUS(status));
 }
 
@@ -792,9 +779,5 @@ int main(int argc, char *argv[])
 
     if (argc == 6 && strcmp(argv[1], "--sigint-at") == 0)
         return sigint_at(argv + 2);
-    set_disposition(SIGINT, SIG_DFL); /* whatever started us had made of them */
-    set_disposition(SIGTERM, SIG_DFL);
-    set_disposition(SIGHUP, SIG_DFL);
-    set_disposition(SIGQUIT, SIG_DFL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

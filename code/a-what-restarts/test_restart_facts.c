@@ -80,7 +80,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
+    kill_family(state);
     close(fd[0]);
     close(fd[1]);
     return munmap(shared, sizeof *shared);

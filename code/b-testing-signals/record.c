@@ -40,6 +40,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../01-blocking-pipe/tick.h"
+
 enum { LINES = 400, TEXT = 512, RECORD_TICK_MS = 1000, REPLAY_TICK_MS = 40, PATIENCE_TICKS = 200, PATIENCE_MS = 30000 };
 enum { PROMPT = 0x1e }; /* the shell's prompt begins with this byte, which no program prints */
 
@@ -165,7 +167,7 @@ static void read_script(void)
 
 /* ------------------------------------------------------------------------------------- the shell and its clock */
 
-static int tick_ms;
+static int ms_per_tick;
 static pid_t shell;
 static int terminal;
 static bool at_prompt, typed_anything;
@@ -182,7 +184,7 @@ static double now_in_ticks(void)
         return 0;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return ((double)(now.tv_sec - session_start.tv_sec) * 1e3 + (double)(now.tv_nsec - session_start.tv_nsec) / 1e6) /
-           tick_ms;
+           ms_per_tick;
 }
 
 /* code/FOLDER/NAME.transcript -> BUILD/code/FOLDER */
@@ -201,15 +203,6 @@ static void enter_folder(const char *build)
     free(folder);
 }
 
-/* Started under nohup, or by a script with &, we ignore some of these, and so would all that is started here. */
-static void reset_signals(void)
-{
-    static const int often_ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-
-    for (int i = 0; i < 4; i++)
-        sigaction(often_ignored[i], &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-}
-
 static void start_shell(const char *build)
 {
     char ms[16], prompt[] = {PROMPT, '$', ' ', '\0'};
@@ -221,8 +214,7 @@ static void start_shell(const char *build)
     if (shell != 0)
         return;
     enter_folder(build);
-    reset_signals();
-    snprintf(ms, sizeof ms, "%d", tick_ms);
+    snprintf(ms, sizeof ms, "%d", ms_per_tick);
     setenv("TICK_MS", ms, 1);
     setenv("PS1", prompt, 1);
     setenv("TERM", "dumb", 1);
@@ -381,7 +373,7 @@ static void wait_to_type(const struct line *line)
     clock_gettime(CLOCK_MONOTONIC, &start);
     while (!is_time_for(line)) {
         clock_gettime(CLOCK_MONOTONIC, &now);
-        if (!watch_terminal(1) || (now.tv_sec - start.tv_sec) * 1000 > PATIENCE_MS + PATIENCE_TICKS * tick_ms) {
+        if (!watch_terminal(1) || (now.tv_sec - start.tv_sec) * 1000 > PATIENCE_MS + PATIENCE_TICKS * ms_per_tick) {
             kill(shell, SIGHUP);
             errx(1, "%s: could not type '%s': %s", file_name, line->text,
                  line->command && !at_prompt ? "the shell showed no prompt" : "what it waits for was not shown");
@@ -535,8 +527,11 @@ int main(int argc, char *argv[])
 {
     const char *build = "build";
     bool replay = false;
+    sigset_t none;
     int option;
 
+    sigemptyset(&none);
+    ordinary_start(&none); /* and so does the shell, whatever started us */
     while ((option = getopt(argc, argv, "rb:")) != -1)
         switch (option) {
         case 'r': replay = true; break;
@@ -553,7 +548,7 @@ int main(int argc, char *argv[])
         printf("%s: not run, for want of %s\n", file_name, needs);
         return 0;
     }
-    tick_ms = replay ? replay_tick_ms() : RECORD_TICK_MS;
+    ms_per_tick = replay ? replay_tick_ms() : RECORD_TICK_MS;
     run_session(build);
     if (replay)
         return compare();
