@@ -518,9 +518,9 @@ static void started_with_an_ampersand_by_a_script_it_ignores_sigint(void **state
  *     test_graceful_sigint --sigint-at WHO N TARGET PROGRAM
  *
  * runs the program and sends SIGINT when WHO (p: the parent, c: the child) is at its Nth stop; each system call is two
- * stops, before and after it. Those of the parent are counted from program_start on. TARGET: p, c, or b for both, as
- * Ctrl-C does. The last stop is that at the call in which WHO waits: "LAST" on stderr says that it has been reached.
- * Ends as the parent does. */
+ * stops, before and after it. Those of the parent are counted from where program_start sets the mask. TARGET: p, c, or
+ * b for both, as Ctrl-C does. The last stop is that at the call in which WHO waits: "LAST" on stderr says that it has
+ * been reached. Ends as the parent does. */
 
 struct family {
     pid_t parent, child; /* child 0: not yet */
@@ -560,7 +560,7 @@ static void at_system_call(struct family *f, pid_t pid)
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) == -1)
         _exit(97);
     entry = info.op == PTRACE_SYSCALL_INFO_ENTRY;
-    f->begun |= pid == f->child || (entry && info.entry.nr == SYS_rt_sigaction && info.entry.args[0] == SIGPIPE);
+    f->begun |= pid == f->child || (entry && info.entry.nr == SYS_rt_sigprocmask);
     if (!f->begun)
         return;
     waits = entry && (info.entry.nr == SYS_ppoll || info.entry.nr == SYS_clock_nanosleep);
