@@ -277,12 +277,14 @@ static void sigterm_and_sighup_do_as_sigint_does(void **state)
 static void the_child_hears_of_it_at_the_next_tick(void **state)
 {
     struct program p = {.name = "graceful_sigint", .tick_ms = 50};
+    ptrdiff_t dots;
 
     (void)state;
     launch_until(&p, "..");
     kill(p.pid, SIGINT);
     program_finish(&p);
-    assert_in_range(strchr(p.out, '\n') - p.out, 2, 9); /* so many dots before the line of the child */
+    dots = strchr(p.out, '\n') - p.out; /* before the line of the child */
+    assert_true(dots >= 2 && dots <= 9);
     assert_graceful(&p, SIGINT, "SIGINT");
 }
 
@@ -357,8 +359,9 @@ static void a_hang_up_leaves_nobody_and_cuts_no_round(void **state)
 static void on_a_dead_terminal_it_neither_writes_for_ever_nor_cuts_the_round(void **state)
 {
     char log[] = "/tmp/test_graceful.XXXXXX", seen[TESTKIT_TEXT];
-    const char *wrapper[] = {"strace", "-f", "-qq", "-e", "trace=write", "-o", log, NULL};
+    const char *wrapper[] = {"strace", "-f", "-qq", "-a1", "-e", "trace=write", "-o", log, NULL};
     struct program p = {.name = "graceful_sigint", .tick_ms = 40, .terminal = true, .wrapper = wrapper};
+    int errors;
 
     (void)state;
     close(mkstemp(log));
@@ -366,8 +369,9 @@ static void on_a_dead_terminal_it_neither_writes_for_ever_nor_cuts_the_round(voi
     assert_int_equal(exit_status(&p), 1);
     read_file(log, seen);
     assert_int_equal(count_of("SIGHUP", seen), 0);
-    assert_int_equal(count_of("write(1, \".\", 1)                  = -1 EIO", seen), 1);
-    assert_in_range(count_of("EIO", seen), 2, 5); /* and the line on stderr, in pieces */
+    assert_int_equal(count_of("write(1, \".\", 1) = -1 EIO", seen), 1);
+    errors = count_of("EIO", seen); /* and the line on stderr, in pieces */
+    assert_true(errors >= 2 && errors <= 5);
 }
 
 /* bash hands the signal on to its jobs, and the kernel sends it to the foreground group when bash has gone: unless the
@@ -465,7 +469,7 @@ static int shown_after_ctrl_c(bool noflsh)
 static void ctrl_c_throws_away_what_the_terminal_has_not_yet_shown(void **state)
 {
     (void)state;
-    assert_in_range(shown_after_ctrl_c(false), 0, 5999);
+    assert_true(shown_after_ctrl_c(false) < 6000);
     assert_int_equal(shown_after_ctrl_c(true), 6000);
 }
 
