@@ -113,6 +113,7 @@ static void printf_in_a_handler_deadlocks(void **state)
 
     (void)state;
     program_launch(&p);
+    await_line(&p, "printing"); /* its thread is over */
     expect_deadlock(p.pid);
     kill(p.pid, SIGKILL);
     program_finish(&p);
