@@ -215,7 +215,7 @@ static void a_plain_int_flag_is_never_seen(void **state)
 
 static void signal_is_gone_after_one_delivery(void **state)
 {
-    struct program p = {.name = "signal_once", .tick_ms = 20};
+    struct program p = {.name = "signal_once", .tick_ms = 200};
 
     (void)state;
     program_run(&p);
