@@ -17,8 +17,9 @@
  *
  * With -r nothing is written: the session runs at ticks of TICK_MS (default 40) and must show the same lines in the
  * same order, none of them earlier than recorded. (`# TICK_MS=100` in the file: at ticks of 100 ms, for a session that
- * would not bear shorter ones.) A row of equal lines matches one or more of them: timer signals
- * merge when a machine is slow. Exit status: 0, 1 if the session differs or cannot be run, 2 for usage.
+ * would not bear shorter ones.) A row of equal lines matches one or more of them: timer signals merge when a machine
+ * is slow. What versions of bash and strace print differently is no difference: see hide_versions. Exit status: 0, 1
+ * if the session differs or cannot be run, 2 for usage.
  *
  * Two more comments have a meaning. `# NUMBERS=vary`: a measurement; -r takes any number for any other, but wants the
  * same words around them. `# NEEDS=python2.7`: a session for machines that have this command; on others it is neither
@@ -439,18 +440,61 @@ static void write_transcript(void)
     free(temporary);
 }
 
-/* Makes each number one '#', and each row of blanks one blank, so that columns of other numbers are the same text. */
+/* Makes each row of blanks one blank. */
+static void squeeze_blanks(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from != '\0'; from++)
+        if (*from != ' ' || to == text || to[-1] != ' ')
+            *to++ = *from;
+    *to = '\0';
+}
+
+/* Makes each number one '#'; columns of other numbers are then the same text. */
 static void hide_numbers(char *text)
 {
     char *to = text;
 
     for (const char *from = text; *from != '\0';) {
         size_t digits = isdigit((unsigned char)*from) ? strspn(from, "0123456789.,") : 0;
-        if (digits > 0 || *from != ' ' || to == text || to[-1] != ' ')
-            *to++ = digits > 0 ? '#' : *from;
+        *to++ = digits > 0 ? '#' : *from;
         from += digits > 0 ? digits : 1;
     }
     *to = '\0';
+    squeeze_blanks(text);
+}
+
+/* `with` is not longer than `what`. */
+static void replace(char *text, const char *what, const char *with)
+{
+    char *at = strstr(text, what);
+
+    if (at == NULL)
+        return;
+    memcpy(at, with, strlen(with));
+    memmove(at + strlen(with), at + strlen(what), strlen(at + strlen(what)) + 1);
+}
+
+/* bash from 5.3 on names the command, too, that a signal has ended in the foreground: leaves the signal alone. */
+static void hide_ended_command(char *text)
+{
+    char *gap = strstr(text, "  ");
+
+    for (int sig = 1; gap != NULL && sig < SIGRTMIN; sig++)
+        if (strncmp(text, strsignal(sig), strlen(strsignal(sig))) == 0)
+            *gap = '\0';
+}
+
+/* Versions of bash set job lines ("[1]+  Done      ...") apart by other numbers of blanks, and those of strace differ
+ * in which half of an interrupted line has the comma. */
+static void hide_versions(char *text)
+{
+    if (text[0] == '[' && isdigit((unsigned char)text[1]))
+        squeeze_blanks(text);
+    hide_ended_command(text);
+    replace(text, ", <unfinished", " <unfinished");
+    replace(text, " resumed>, ", " resumed>");
 }
 
 /* Leaves out comments, and of a row of equal lines all but the first. */
@@ -462,6 +506,8 @@ static void condense(struct lines *lines)
         struct line *line = &lines->at[i];
         if (line->kind == COMMENT)
             continue;
+        if (line->kind == SHOWN)
+            hide_versions(line->text);
         if (line->kind == SHOWN && numbers_vary)
             hide_numbers(line->text);
         if (line->kind == SHOWN && n > 0 && lines->at[n - 1].kind == SHOWN && strcmp(lines->at[n - 1].text, line->text) == 0)
