@@ -195,7 +195,9 @@ end
 local function begins_with(text, start) return text:sub(1, #start) == start end
 local function bare(text) return (text:gsub("^[-+][-+][-+] ", "")) end
 
+-- What only asks for a disposition changes nothing; program_start asks for all of them.
 local function is_kept(head, event)
+  if event.text:find("^rt_sigaction%(%w+, NULL,") then return false end
   for _, start in ipairs(head.keep[event.role] or {}) do
     if begins_with(bare(event.text):gsub("%(%.%.%., ", "("), start) then return true end
   end

@@ -86,12 +86,17 @@ static void control_c_ends_both(void **state)
     assert_string_equal(p.out, "^C");
 }
 
-/* The whole output of a program that ends well. */
+/* The whole output of a program that ends well. Should the machine have stood still for some of the short ticks, it
+ * gets longer ones. */
 static void prints(const char *name, const char *expected)
 {
     struct program p = {.name = name, .tick_ms = 20};
 
     program_run(&p);
+    if (strcmp(p.out, expected) != 0) {
+        p.tick_ms = 500;
+        program_run(&p);
+    }
     assert_string_equal(p.out, expected);
     assert_string_equal(p.err, "");
     assert_int_equal(exit_status(&p), 0);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,138 @@ static void sleep_until_tick_never_wakes_early(void **state)
 
     (void)state;
     assert_int_equal(in_child(sleeps_in_turn, err, sizeof err), 0);
+}
+
+/* The three that a shell or nohup may have wished. */
+static bool is_a_wish(int sig)
+{
+    return sig == SIGINT || sig == SIGQUIT || sig == SIGHUP;
+}
+
+static bool is_ignored(int sig)
+{
+    struct sigaction now;
+
+    return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+static void set_all(void (*disposition)(int))
+{
+    for (int sig = 1; sig <= SIGRTMAX; sig++) /* those that cannot be set are EINVAL */
+        sigaction(sig, &(struct sigaction){.sa_handler = disposition}, NULL);
+}
+
+static void start_ignoring_all(void)
+{
+    set_all(SIG_IGN);
+    start_with("1");
+    for (int sig = 1; sig <= SIGRTMAX; sig++)
+        if (is_ignored(sig) != (is_a_wish(sig) || sig == SIGPIPE))
+            _exit(sig);
+}
+
+static void start_ignoring_none(void)
+{
+    set_all(SIG_DFL);
+    start_with("1");
+    for (int sig = 1; sig <= SIGRTMAX; sig++)
+        if (is_ignored(sig) != (sig == SIGPIPE))
+            _exit(sig);
+}
+
+static void what_is_ignored_at_the_start_is_so_no_more_but_for_wishes(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(in_child(start_ignoring_all, err, sizeof err), 0);
+    assert_int_equal(in_child(start_ignoring_none, err, sizeof err), 0);
+}
+
+static void start_blocking_all(void)
+{
+    sigset_t mask;
+
+    sigfillset(&mask);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    start_with("1");
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    for (int sig = 1; sig <= SIGRTMAX; sig++)
+        if (sigismember(&mask, sig) == 1)
+            _exit(sig);
+}
+
+static void what_is_blocked_at_the_start_is_unblocked(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(in_child(start_blocking_all, err, sizeof err), 0);
+}
+
+static void start_with_one_pending(int sig)
+{
+    sigset_t mask;
+
+    set_all(SIG_DFL);
+    sigfillset(&mask);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    raise(sig);
+    start_with("1");
+}
+
+static void start_with_term_pending(void) { start_with_one_pending(SIGTERM); }
+static void start_with_pipe_pending(void) { start_with_one_pending(SIGPIPE); }
+
+static void a_pending_signal_is_delivered_at_the_start(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(in_child(start_with_term_pending, err, sizeof err), SIGTERM); /* killed by it */
+    assert_int_equal(in_child(start_with_pipe_pending, err, sizeof err), 0);       /* ignored by then */
+}
+
+static void on_signal(int sig)
+{
+    (void)sig;
+}
+
+static void start_with_a_handler(void)
+{
+    struct sigaction now;
+
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = on_signal}, NULL);
+    start_with("1");
+    _exit(sigaction(SIGUSR1, NULL, &now) == 0 && now.sa_handler == on_signal ? 0 : 9);
+}
+
+static void a_handler_stays(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(in_child(start_with_a_handler, err, sizeof err), 0);
+}
+
+static void start_without_descriptors(void)
+{
+    int fd;
+
+    close(0);
+    close(1);
+    close(2);
+    start_with("1");
+    fd = open("/dev/null", O_RDONLY);
+    _exit(fd > 2 && write(1, "", 1) == 1 && read(0, &fd, 1) == 0 ? 0 : 9);
+}
+
+static void descriptors_0_to_2_are_open_after_the_start(void **state)
+{
+    char err[256];
+
+    (void)state;
+    assert_int_equal(in_child(start_without_descriptors, err, sizeof err), 0);
 }
 
 static void say_to_full_device(void)
@@ -194,6 +327,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tick_is_a_second_by_default),
         cmocka_unit_test(sleep_until_tick_never_wakes_early),
+        cmocka_unit_test(what_is_ignored_at_the_start_is_so_no_more_but_for_wishes),
+        cmocka_unit_test(what_is_blocked_at_the_start_is_unblocked),
+        cmocka_unit_test(a_pending_signal_is_delivered_at_the_start),
+        cmocka_unit_test(a_handler_stays),
+        cmocka_unit_test(descriptors_0_to_2_are_open_after_the_start),
         cmocka_unit_test(say_ends_the_process_when_stdout_is_full),
         cmocka_unit_test(say_tells_a_parent_that_the_line_was_said),
         cmocka_unit_test(a_handler_says_the_same_as_say),

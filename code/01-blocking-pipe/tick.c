@@ -35,28 +35,54 @@ static void open_missing_descriptors(void)
     close(fd);
 }
 
-static void set_disposition(int sig, void (*disposition)(int))
+/* exec leaves a signal either ignored or at its default. So a handler found
+ * here is not inherited: a sanitizer in this process has installed it. The two
+ * or three signals that the C library keeps for itself are EINVAL. */
+static void stop_ignoring(int sig)
 {
-    struct sigaction sa = {.sa_handler = disposition};
+    struct sigaction sa;
 
-    sigemptyset(&sa.sa_mask);
+    if (sigaction(sig, NULL, &sa) == -1 || sa.sa_handler != SIG_IGN)
+        return;
+    sa.sa_handler = SIG_DFL;
     if (sigaction(sig, &sa, NULL) == -1)
         err(1, "sigaction");
 }
 
-static void reset_signals(void)
+/* The mask comes last: a pending signal is delivered there. */
+static void reset_signals(const sigset_t *kept)
 {
-    sigset_t unblock;
+    sigset_t none;
 
-    set_disposition(SIGPIPE, SIG_IGN);
-    set_disposition(SIGCHLD, SIG_DFL);
-    sigemptyset(&unblock);
-    sigaddset(&unblock, SIGALRM);
-    sigaddset(&unblock, SIGINT);
-    sigaddset(&unblock, SIGTERM);
-    sigaddset(&unblock, SIGHUP);
-    if (sigprocmask(SIG_UNBLOCK, &unblock, NULL) == -1)
+    for (int sig = 1; sig <= SIGRTMAX; sig++)
+        if (sigismember(kept, sig) == 0)
+            stop_ignoring(sig);
+    sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
         err(1, "sigprocmask");
+}
+
+void ordinary_start(const sigset_t *kept)
+{
+    open_missing_descriptors();
+    reset_signals(kept);
+}
+
+/* What a shell without job control ignores for a command in the background,
+ * and what nohup(1) ignores: somebody wished it for this very program. */
+static void start_as_wished(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t kept;
+
+    sigemptyset(&kept);
+    sigaddset(&kept, SIGINT);
+    sigaddset(&kept, SIGQUIT);
+    sigaddset(&kept, SIGHUP);
+    sigaddset(&kept, SIGPIPE);
+    if (sigaction(SIGPIPE, &ignore, NULL) == -1)
+        err(1, "sigaction");
+    ordinary_start(&kept);
 }
 
 static void print_usage(const char *about)
@@ -98,8 +124,7 @@ static void read_tick_ms(void)
 void program_start(int argc, char *argv[], const char *about)
 {
     main_pid = getpid();
-    open_missing_descriptors();
-    reset_signals();
+    start_as_wished();
     read_arguments(argc, argv, about);
     read_tick_ms();
     if (clock_gettime(CLOCK_MONOTONIC, &clock_start) == -1)

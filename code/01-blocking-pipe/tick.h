@@ -10,6 +10,7 @@
 #ifndef TICK_H
 #define TICK_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 /* The exit status of a child that has lost its stdout and has said so: its
@@ -18,20 +19,29 @@ enum { EXIT_STDOUT_LOST = 3 };
 
 /* Prepares the process; called once, first thing in main.
  *
- * Opens descriptors 0 to 2 on /dev/null where they are closed, so that no pipe
- * gets their numbers. Ignores SIGPIPE: a write to a pipe without a reader then
- * fails with EPIPE. Sets SIGCHLD to its default, so that waitpid(2) gives a
- * status, and unblocks SIGALRM, SIGINT, SIGTERM and SIGHUP, whatever the
- * process that started us had done to them. Reads TICK_MS from the environment
- * and starts the clock.
+ * Makes an ordinary_start that keeps SIGINT, SIGQUIT and SIGHUP ignored if they
+ * are: a shell or nohup(1) may have wished so. Ignores SIGPIPE: a write to a
+ * pipe without a reader then fails with EPIPE. Reads TICK_MS from the
+ * environment and starts the clock.
  *
  * -h prints the usage and `about` (one sentence, no final newline) on stdout
  * and ends the process with status 0. Any other argument, or a TICK_MS that is
  * not a whole number from 1 to 60000, gets one line on stderr and status 2.
  *
- * Does NOT install a handler, and does NOT touch a SIGINT that is ignored: a
- * shell may have wished so. */
+ * Does NOT install a handler. */
 void program_start(int argc, char *argv[], const char *about);
+
+/* Undoes what the process that started us had done to descriptors 0 to 2 and to
+ * signals, and what exec(2) hands on: for programs, tests and tools alike.
+ *
+ * Opens descriptors 0 to 2 on /dev/null where they are closed, so that no pipe
+ * gets their numbers. Sets every signal that is ignored to its default, except
+ * those in `kept`, and empties the signal mask.
+ *
+ * Does NOT drop a signal that is pending: it is delivered here. Does NOT stop
+ * an alarm(2) that somebody set before exec, does NOT remove a handler, leaves
+ * all else that is inherited (nice value, limits, other descriptors). */
+void ordinary_start(const sigset_t *kept);
 
 /* The length of a tick in milliseconds: TICK_MS, or 1000. */
 int tick_ms(void);
@@ -46,9 +56,9 @@ double tick_now(void);
 void sleep_until_tick(double tick);
 
 /* Prints one line of up to 1022 bytes on stdout, formatted as by printf(3), at
- * once and whole, whatever signals come. If that fails, says so in one line on stderr and ends the process: with status
- * 1, or, in a forked child, with EXIT_STDOUT_LOST. Must NOT be called from a
- * signal handler. */
+ * once and whole, whatever signals come. If that fails, says so in one line on
+ * stderr and ends the process: with status 1, or, in a forked child, with
+ * EXIT_STDOUT_LOST. Must NOT be called from a signal handler. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same end as that of a failed say(), for a handler whose write(2) to

@@ -1,9 +1,13 @@
 /* The wrong programs of chapter 2 fail, and fail as the chapter says. Built with gcc -O2 and without sanitizers. */
+#include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,18 +87,15 @@ static void a_restarted_read_cannot_be_told_to_stop(void **state)
 
 /* One thread, asleep in a futex wait without time limit, with SIGALRM blocked, which means inside its handler: nobody
  * is there to release that lock. */
-static void printf_in_a_handler_deadlocks(void **state)
+static void expect_deadlock(pid_t pid)
 {
-    struct program p = {.name = "printf_in_handler"};
     char path[64], line[256];
     unsigned long long blocked = 0;
     int threads = 0;
     FILE *f;
 
-    (void)state;
-    program_launch(&p);
-    await_asleep(p.pid, SYS_futex);
-    snprintf(path, sizeof path, "/proc/%d/status", (int)p.pid);
+    await_asleep(pid, SYS_futex);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     f = fopen(path, "r");
     assert_non_null(f);
     while (fgets(line, sizeof line, f) != NULL) {
@@ -104,8 +105,82 @@ static void printf_in_a_handler_deadlocks(void **state)
     fclose(f);
     assert_int_equal(threads, 1);
     assert_true((blocked >> (SIGALRM - 1) & 1) == 1);
+}
+
+static void printf_in_a_handler_deadlocks(void **state)
+{
+    struct program p = {.name = "printf_in_handler"};
+
+    (void)state;
+    program_launch(&p);
+    await_line(&p, "printing"); /* its thread is over */
+    expect_deadlock(p.pid);
     kill(p.pid, SIGKILL);
     program_finish(&p);
+}
+
+static FILE *out;
+
+static void print_alarm(int sig)
+{
+    fprintf(out, "alarm(%d)\n", sig);
+}
+
+/* The same as printf_in_handler in a process that has never had a second thread. */
+static pid_t start_printing(int fd)
+{
+    const struct timeval ms = {.tv_usec = 1000};
+    pid_t pid = fork_in_test();
+
+    if (pid != 0)
+        return pid;
+    out = fdopen(fd, "w");
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = print_alarm}, NULL);
+    setitimer(ITIMER_REAL, &(struct itimerval){ms, ms}, NULL);
+    for (long line = 1;; line++)
+        fprintf(out, "line %ld\n", line);
+}
+
+/* Reads until a line is not as it was printed, or the printer has crashed. Returns false if nothing comes any more. */
+static bool a_line_is_torn(int fd)
+{
+    char line[64] = "", next[64] = "line 1";
+    size_t length = 0;
+    long number = 1;
+    char byte;
+
+    while (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 60000) == 1) {
+        if (read(fd, &byte, 1) != 1)
+            return true;
+        if (byte != '\n' && length < sizeof line - 1) {
+            line[length++] = byte;
+            continue;
+        }
+        line[length] = '\0';
+        length = 0;
+        if (strcmp(line, next) == 0)
+            snprintf(next, sizeof next, "line %ld", ++number);
+        else if (strcmp(line, "alarm(14)") != 0)
+            return true;
+    }
+    return false;
+}
+
+static void without_a_second_thread_glibc_from_2_37_on_tears_lines_instead(void **state)
+{
+    int minor = 0, fd[2];
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(sscanf(gnu_get_libc_version(), "2.%d", &minor), 1);
+    assert_int_equal(pipe(fd), 0);
+    pid = start_printing(minor < 37 ? open("/dev/null", O_WRONLY) : fd[1]);
+    close(fd[1]);
+    if (minor < 37)
+        expect_deadlock(pid);
+    else
+        assert_true(a_line_is_torn(fd[0]));
+    close(fd[0]);
 }
 
 static void a_handler_that_changes_errno_is_noticed_far_away(void **state)
@@ -140,7 +215,7 @@ static void a_plain_int_flag_is_never_seen(void **state)
 
 static void signal_is_gone_after_one_delivery(void **state)
 {
-    struct program p = {.name = "signal_once", .tick_ms = 20};
+    struct program p = {.name = "signal_once", .tick_ms = 200};
 
     (void)state;
     program_run(&p);
@@ -204,6 +279,7 @@ int main(void)
         cmocka_unit_test(sa_restart_does_not_complete_a_write),
         cmocka_unit_test(a_restarted_read_cannot_be_told_to_stop),
         cmocka_unit_test(printf_in_a_handler_deadlocks),
+        cmocka_unit_test(without_a_second_thread_glibc_from_2_37_on_tears_lines_instead),
         cmocka_unit_test(a_handler_that_changes_errno_is_noticed_far_away),
         cmocka_unit_test(a_plain_int_flag_is_never_seen),
         cmocka_unit_test(signal_is_gone_after_one_delivery),

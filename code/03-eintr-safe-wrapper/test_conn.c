@@ -735,7 +735,7 @@ static void the_largest_length_is_SSIZE_MAX(void **state)
 static void a_message_that_is_too_large_is_kept(void **state)
 {
     struct line line = receiver();
-    char bytes[8] = "########";
+    char bytes[] = "########";
     size_t len = 0;
 
     (void)state;
@@ -758,7 +758,7 @@ static void a_message_that_is_too_large_is_kept(void **state)
 static void a_buffer_is_not_touched_behind_the_message(void **state)
 {
     struct line line = receiver();
-    char bytes[8] = "########";
+    char bytes[] = "########";
     size_t len = 0;
 
     (void)state;

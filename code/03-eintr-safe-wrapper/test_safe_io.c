@@ -118,13 +118,13 @@ static void interrupt(pid_t child, long call)
 static void safe_read_returns_what_is_there(void **state)
 {
     int fd[2];
-    char bytes[10] = "##########";
+    char bytes[] = "##########";
 
     (void)state;
     make_pipe(fd, 0);
     assert_int_equal(write(fd[1], "hello", 5), 5);
     errno = MARK;
-    assert_int_equal(safe_read(fd[0], bytes, sizeof bytes), 5);
+    assert_int_equal(safe_read(fd[0], bytes, 10), 5);
     assert_int_equal(errno, MARK);
     assert_memory_equal(bytes, "hello#####", 10);
     close_pipe(fd);
@@ -241,18 +241,18 @@ static void full_read_goes_on_after_short_counts_and_signals(void **state)
 static void full_read_stops_at_the_end_with_a_true_count_and_errno_0(void **state)
 {
     int fd[2];
-    char bytes[10] = "##########";
+    char bytes[] = "##########";
 
     (void)state;
     make_pipe(fd, 0);
     assert_int_equal(write(fd[1], "abc", 3), 3);
     close(fd[1]);
     errno = MARK;
-    assert_int_equal(full_read(fd[0], bytes, sizeof bytes), 3);
+    assert_int_equal(full_read(fd[0], bytes, 10), 3);
     assert_int_equal(errno, 0);
     assert_memory_equal(bytes, "abc#######", 10);
     errno = MARK;
-    assert_int_equal(full_read(fd[0], bytes, sizeof bytes), 0);
+    assert_int_equal(full_read(fd[0], bytes, 10), 0);
     assert_int_equal(errno, 0);
     close(fd[0]);
 }
@@ -260,7 +260,7 @@ static void full_read_stops_at_the_end_with_a_true_count_and_errno_0(void **stat
 static void full_read_takes_not_a_byte_more(void **state)
 {
     int fd[2];
-    char bytes[6] = "######";
+    char bytes[] = "######";
 
     (void)state;
     make_pipe(fd, 0);
@@ -277,7 +277,7 @@ static void full_read_takes_not_a_byte_more(void **state)
 static void full_read_on_a_non_blocking_descriptor_stops_with_a_true_count(void **state)
 {
     int fd[2];
-    char bytes[10] = "##########";
+    char bytes[] = "##########";
 
     (void)state;
     make_pipe(fd, O_NONBLOCK);

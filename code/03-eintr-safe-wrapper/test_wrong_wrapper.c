@@ -53,12 +53,12 @@ static void a_receive_begun_anew_takes_the_text_for_a_length(void **state)
 
 static void a_read_put_in_front_mends_chapter_2(void **state)
 {
-    char preload[4200] = "LD_PRELOAD=";
-    const char *wrapper[] = {"env", preload, NULL};
+    char folder[4200];
+    const char *wrapper[] = {"env", "-C", folder, "LD_PRELOAD=./retry_preload.so", NULL}; /* the path may have blanks */
     struct program p = {.name = "broken_by_sigalrm", .folder = "02-broken-by-sigalrm", .tick_ms = 20, .wrapper = wrapper};
 
     (void)state;
-    strcat(preload, program_path(NULL, "retry_preload.so"));
+    strcpy(folder, program_path(NULL, ""));
     program_run(&p);
     assert_true(count_of("alarm(14)\n", p.out) > 0);
     assert_non_null(strstr(p.out, "sub process recv: fool\n"));

@@ -183,6 +183,11 @@ static void timerfd(void)
 }
 
 // § Drift without noise
+static double in_ms(int64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
 /* Noise of the machine makes ticks later, never earlier: so the least late of
  * the 40 that follow tells how late all of them are. */
 static double drift_after(int count)
@@ -192,7 +197,7 @@ static double drift_after(int count)
     for (int i = 1; i < 40; i++)
         if (lateness[count + i] < least)
             least = lateness[count + i];
-    return (double)least / MS;
+    return in_ms(least);
 }
 
 // § What the parent gets
@@ -215,11 +220,9 @@ static struct result evaluate(int way)
     struct result r = {.way = way,
                        .drift = {drift_after(50), drift_after(100),
                                  drift_after(200)}};
-    int64_t median;
 
     qsort(lateness, TICKS, sizeof lateness[0], by_size);
-    median = lateness[TICKS / 2];
-    r.median = (double)median / MS;
+    r.median = in_ms(lateness[TICKS / 2]);
     return r;
 }
 

@@ -88,17 +88,17 @@ static double now_ns(void)
 
 double rounds_cost(void (*wait)(void))
 {
-    enum { AVERAGES = 100, ROUNDS = 100 };
+    const int averages = 100, rounds = 100;
     double lowest = 1e18;
 
-    for (int i = 0; i < AVERAGES; i++) {
+    for (int i = 0; i < averages; i++) {
         double start = now_ns(), average;
-        for (int j = 0; j < ROUNDS; j++) {
+        for (int j = 0; j < rounds; j++) {
             if (kill(getpid(), SIGINT) == -1)
                 err(1, "kill");
             wait();
         }
-        average = (now_ns() - start) / ROUNDS;
+        average = (now_ns() - start) / rounds;
         lowest = average < lowest ? average : lowest;
     }
     return lowest;

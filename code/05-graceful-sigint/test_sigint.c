@@ -122,7 +122,7 @@ static void a_killed_child_is_reported(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct program p = {.name = names[i], .tick_ms = 250};
+        struct program p = {.name = names[i], .tick_ms = 500};
         program_launch(&p);
         kill(await_child(p.pid), SIGKILL);
         program_finish(&p);
@@ -147,23 +147,11 @@ static void waitpid_sees_that_it_died_of_sigint(void **state)
     assert_string_equal(p.err, "");
 }
 
-static const char *script_with(const char *format, const char *name)
-{
-    static char script[4096];
-    char *at;
-
-    snprintf(script, sizeof script, "%s", format);
-    at = strchr(script, '@');
-    snprintf(at, sizeof script - (size_t)(at - script), "'%s'%s", program_path(NULL, name),
-             strchr(format, '@') + 1);
-    return script;
-}
-
 static void a_loop_stops_when_its_program_dies_of_sigint(void **state)
 {
     static const char *const shells[] = {"/bin/bash", "/bin/dash"};
-    const char *args[] = {"-c", script_with("for i in 1 2 3; do echo round $i; @; done; echo END", "die_of_sigint"),
-                          NULL};
+    const char *args[] = {"-c", "for i in 1 2 3; do echo round $i; \"$0\"; done; echo END",
+                          program_path(NULL, "die_of_sigint"), NULL};
 
     (void)state;
     for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
@@ -185,7 +173,7 @@ static void the_shells_status_is_130_for_both_ways_to_end(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *args[] = {"-c", script_with("trap : INT; @; echo status $?", names[i]), NULL};
+        const char *args[] = {"-c", "trap : INT; \"$0\"; echo status $?", program_path(NULL, names[i]), NULL};
         struct program p = {.name = "/bin/bash", .args = args, .terminal = true};
         program_launch(&p);
         await_line(&p, "READY");

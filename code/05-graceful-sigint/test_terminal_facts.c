@@ -26,16 +26,16 @@ enum { CTRL_C = 0x03, CTRL_Z = 0x1a, CTRL_BACKSLASH = 0x1c };
 
 /* Slow enough for a test that has something to do in the two and a half ticks before the report, and may not be
  * scheduled for a while. */
-enum { SLOWLY = 100, AT_ONCE = 10 };
+enum { SLOWLY = 250, AT_ONCE = 10 };
 
-/* Starts `script` in `shell`; $W in it is who_gets_it. Returns when that is ready: most of its first line has been
+/* Starts `script` in `shell`; "$W" in it is who_gets_it. Returns when that is ready: most of its first line has been
  * shown, and the rest may not have been. */
 static void start(struct program *p, int tick_ms, const char *shell, const char *script)
 {
-    static char text[4096];
-    static const char *args[] = {"-c", text, NULL};
+    static const char *args[] = {"-c", NULL, NULL};
 
-    snprintf(text, sizeof text, "W='%s'; %s", program_path(NULL, "who_gets_it"), script);
+    args[1] = script;
+    setenv("W", program_path(NULL, "who_gets_it"), 1);
     *p = (struct program){.name = shell, .args = args, .terminal = true, .tick_ms = tick_ms};
     program_launch(p);
     await_line(p, ", ignoring");
@@ -113,7 +113,7 @@ static void a_job_is_a_group_and_kill_with_its_number_is_for_all_of_it(void **st
     (void)state;
     skip_if_signals_are_deferred();
     start(&p, SLOWLY, "/bin/bash",
-          "set -m; $W & read line; kill -HUP $!; kill -INT %1; kill -TERM -- -$!; wait");
+          "set -m; \"$W\" & read line; kill -HUP $!; kill -INT %1; kill -TERM -- -$!; wait");
     press(p.out_fd, '\n');
     parent_and_child_got(&p, "SIGHUP SIGINT SIGTERM", "SIGINT SIGTERM");
     assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
@@ -124,7 +124,7 @@ static void ctrl_c_does_not_reach_a_background_job(void **state)
     struct program p;
 
     (void)state;
-    start(&p, SLOWLY, "/bin/bash", "set -m; trap : INT; $W & wait; wait");
+    start(&p, SLOWLY, "/bin/bash", "set -m; trap : INT; \"$W\" & wait; wait");
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "nothing", "nothing");
     assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
@@ -133,15 +133,15 @@ static void ctrl_c_does_not_reach_a_background_job(void **state)
 static void a_command_of_a_script_is_in_the_foreground(void **state)
 {
     (void)state;
-    finds("/bin/dash", "$W; true", "in the foreground, ignoring nothing\r\n");
-    finds("/bin/bash", "$W; true", "in the foreground, ignoring nothing\r\n");
+    finds("/bin/dash", "\"$W\"; true", "in the foreground, ignoring nothing\r\n");
+    finds("/bin/bash", "\"$W\"; true", "in the foreground, ignoring nothing\r\n");
 }
 
 static void a_background_command_of_a_script_ignores_sigint_and_sigquit(void **state)
 {
     (void)state;
-    finds("/bin/dash", "$W & wait", "in the foreground, ignoring SIGINT SIGQUIT\r\n");
-    finds("/bin/bash", "$W & wait", "in the foreground, ignoring SIGINT SIGQUIT\r\n");
+    finds("/bin/dash", "\"$W\" & wait", "in the foreground, ignoring SIGINT SIGQUIT\r\n");
+    finds("/bin/bash", "\"$W\" & wait", "in the foreground, ignoring SIGINT SIGQUIT\r\n");
 }
 
 static void it_does_not_hear_kill_int_either(void **state)
@@ -150,7 +150,7 @@ static void it_does_not_hear_kill_int_either(void **state)
 
     (void)state;
     skip_if_signals_are_deferred();
-    start(&p, SLOWLY, "/bin/dash", "$W & read line; kill -INT $!; kill -TERM $!; wait");
+    start(&p, SLOWLY, "/bin/dash", "\"$W\" & read line; kill -INT $!; kill -TERM $!; wait");
     press(p.out_fd, '\n');
     parent_and_child_got(&p, "SIGTERM", "nothing");
 }
@@ -162,25 +162,29 @@ static void ctrl_c_ends_the_script_and_not_its_background_command(void **state)
 
     (void)state;
     start(&p, SLOWLY, "/bin/bash", "trap : INT; export W; "
-                           "bash -c '$W & wait; echo next' | tee -i; echo status ${PIPESTATUS[0]}");
+                           "bash -c '\"$W\" & wait; echo next' | tee -i; echo status ${PIPESTATUS[0]}");
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "nothing", "nothing");
     assert_null(strstr(p.out, "next"));
     assert_non_null(strstr(p.out, "status 130\r\n"));
 }
 
+/* Up to 5.2, bash takes back the ignoring of SIGQUIT with that of SIGINT. */
 static void bash_can_take_the_ignoring_back_and_dash_cannot(void **state)
 {
+    bool both = system("bash -c '((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 503))'") == 0;
+
     (void)state;
-    finds("/bin/bash", "(trap - INT; exec $W) & wait", ", ignoring nothing\r\n");
-    finds("/bin/dash", "(trap - INT; exec $W) & wait", ", ignoring SIGINT SIGQUIT\r\n");
+    finds("/bin/bash", "(trap - INT; exec \"$W\") & wait",
+          both ? ", ignoring nothing\r\n" : ", ignoring SIGQUIT\r\n");
+    finds("/bin/dash", "(trap - INT; exec \"$W\") & wait", ", ignoring SIGINT SIGQUIT\r\n");
 }
 
 static void with_job_control_a_script_ignores_nothing(void **state)
 {
     (void)state;
-    finds("/bin/dash", "set -m; $W & wait", "in the background, ignoring nothing\r\n");
-    finds("/bin/bash", "set -m; $W & wait", "in the background, ignoring nothing\r\n");
+    finds("/bin/dash", "set -m; \"$W\" & wait", "in the background, ignoring nothing\r\n");
+    finds("/bin/bash", "set -m; \"$W\" & wait", "in the background, ignoring nothing\r\n");
 }
 
 static void nohup_ignores_sighup_only(void **state)
@@ -189,7 +193,7 @@ static void nohup_ignores_sighup_only(void **state)
 
     (void)state;
     skip_if_signals_are_deferred();
-    start(&p, SLOWLY, "/bin/bash", "nohup $W </dev/null 2>&1 | tee -i");
+    start(&p, SLOWLY, "/bin/bash", "nohup \"$W\" </dev/null 2>&1 | tee -i");
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "SIGINT", "SIGINT");
     assert_non_null(strstr(p.out, "in the foreground, ignoring SIGHUP\r\n"));
@@ -200,7 +204,7 @@ static void setsid_leaves_the_terminal(void **state)
     struct program p;
 
     (void)state;
-    start(&p, SLOWLY, "/bin/bash", "trap : INT; setsid -w $W; true");
+    start(&p, SLOWLY, "/bin/bash", "trap : INT; setsid -w \"$W\"; true");
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "nothing", "nothing");
     assert_non_null(strstr(p.out, "without a terminal, ignoring nothing\r\n"));
@@ -212,14 +216,14 @@ static void timeout_puts_its_command_into_the_background(void **state)
     struct program p;
 
     (void)state;
-    start(&p, SLOWLY, "/bin/bash", "timeout 60 $W; echo next");
+    start(&p, SLOWLY, "/bin/bash", "timeout 60 \"$W\"; echo next");
     await_asleep(p.pid, SYS_wait4);
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "nothing", "nothing");
     assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
     assert_non_null(strstr(p.out, "next"));
 
-    start(&p, SLOWLY, "/bin/dash", "timeout 60 $W; echo next");
+    start(&p, SLOWLY, "/bin/dash", "timeout 60 \"$W\"; echo next");
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "nothing", "nothing");
     assert_null(strstr(p.out, "next"));
@@ -232,7 +236,7 @@ static void timeout_foreground_leaves_it_where_it_is(void **state)
 
     (void)state;
     skip_if_signals_are_deferred();
-    start(&p, SLOWLY, "/bin/bash", "timeout --foreground 60 $W; true");
+    start(&p, SLOWLY, "/bin/bash", "timeout --foreground 60 \"$W\"; true");
     press(p.out_fd, CTRL_C);
     parent_and_child_got(&p, "SIGINT", "SIGINT");
     assert_non_null(strstr(p.out, "in the foreground, ignoring nothing\r\n"));

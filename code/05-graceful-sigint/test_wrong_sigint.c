@@ -84,19 +84,12 @@ static void a_late_handler_is_early_enough_almost_always(void **state)
 
 /* ---- a loop in a script, and a program in it that ends after Ctrl-C */
 
-static const char *loop_of(const char *name)
-{
-    static char script[4096];
-
-    snprintf(script, sizeof script, "for i in 1 2 3; do echo round $i; '%s'; echo status $?; done; echo END",
-             program_path(NULL, name));
-    return script;
-}
+static const char loop[] = "for i in 1 2 3; do echo round $i; \"$0\"; echo status $?; done; echo END";
 
 /* bash goes on only if it was waiting for the program when Ctrl-C came: before that, it dies itself. */
 static void a_bash_loop_goes_on_after_exit_130(void **state)
 {
-    const char *args[] = {"-c", loop_of("exit_130"), NULL};
+    const char *args[] = {"-c", loop, program_path(NULL, "exit_130"), NULL};
     struct program p = {.name = "/bin/bash", .args = args, .terminal = true};
     char ready[32];
 
@@ -116,7 +109,7 @@ static void a_bash_loop_goes_on_after_exit_130(void **state)
 
 static void a_dash_loop_stops_even_after_exit_130(void **state)
 {
-    const char *args[] = {"-c", loop_of("exit_130"), NULL};
+    const char *args[] = {"-c", loop, program_path(NULL, "exit_130"), NULL};
     struct program p = {.name = "/bin/dash", .args = args, .terminal = true};
 
     (void)state;

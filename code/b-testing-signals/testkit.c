@@ -1,7 +1,9 @@
 /* testkit.c - see testkit.h. Linux only: /proc, PR_SET_CHILD_SUBREAPER. */
-#define _GNU_SOURCE /* pipe2, forkpty */
+#define _GNU_SOURCE /* pipe2, forkpty, wait4 */
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <pty.h>
 #include <sched.h>
@@ -10,21 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../01-blocking-pipe/tick.h"
 #include "testkit.h"
 
 enum { DEADLINE_MS = 60000 };
 
-/* Started under nohup, or by a script with &, we ignore some of these, and so would all that the tests start. */
-__attribute__((constructor)) static void reset_signals(void)
+/* Whatever started the tests, they start as from a shell, and so do the programs that they start. Orphans become our
+ * children, so that they can be seen and reaped. */
+__attribute__((constructor)) static void start_tests(void)
 {
-    static const int often_ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    sigset_t none;
 
-    for (int i = 0; i < 4; i++)
-        sigaction(often_ignored[i], &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    sigemptyset(&none);
+    ordinary_start(&none);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
+        err(1, "prctl");
 }
 
 static long long now_ms(void)
@@ -66,20 +73,22 @@ static void set_environment(const struct program *p)
         setenv("TICK_MS", p->tick_text, 1);
 }
 
+/* A hostile start blocks every signal and ignores all but those three that program_start would leave so. */
 static void set_signals(const struct program *p)
 {
     sigset_t set;
 
     sigemptyset(&set);
-    sigprocmask(SIG_SETMASK, &set, NULL);
+    ordinary_start(&set);
+    if (p->ignored_signal != 0)
+        sigaction(p->ignored_signal, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     if (!p->block_signals)
         return;
-    sigaddset(&set, SIGALRM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    for (int sig = 1; sig <= SIGRTMAX; sig++)
+        if (sig != SIGINT && sig != SIGQUIT && sig != SIGHUP)
+            sigaction(sig, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    sigfillset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
-    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 }
 
 static void set_stdout(const struct program *p)
@@ -174,9 +183,6 @@ void program_launch(struct program *p)
 {
     int alive[2];
 
-    /* Orphans become our children, so that they can be seen and reaped. */
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
-        fail_msg("prctl: %s", strerror(errno));
     fflush(NULL);
     if (pipe2(alive, O_CLOEXEC) == -1)
         fail_msg("pipe: %s", strerror(errno));
@@ -192,21 +198,38 @@ void program_launch(struct program *p)
         fail_msg("fork: %s", strerror(errno));
 }
 
-/* Ends all that is left of a program whose deadline has passed: what is a child of this process, and what becomes
- * one when its parent has been killed. */
-static void kill_family(void)
+/* Not only those of this thread: an orphan becomes the child of any. */
+static void kill_children(void)
 {
-    char path[64];
+    glob_t files;
     int pid;
 
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)getpid(), (int)getpid());
-    do {
-        FILE *children = fopen(path, "r");
+    if (glob("/proc/self/task/*/children", 0, NULL, &files) != 0)
+        return;
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        FILE *children = fopen(files.gl_pathv[i], "r");
         while (children != NULL && fscanf(children, "%d", &pid) == 1)
             kill(pid, SIGKILL);
         if (children != NULL)
             fclose(children);
-    } while (waitpid(-1, NULL, 0) > 0);
+    }
+    globfree(&files);
+}
+
+/* What is killed leaves us its children, whatever their session, and the kernel's list may miss one that comes or goes
+ * meanwhile: so again and again, until there is none. (wait4, since a test may have put its own waitpid in place.) */
+int kill_family(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    do {
+        kill_children();
+        pid = wait4(-1, NULL, WNOHANG, NULL);
+        if (pid == 0)
+            sched_yield();
+    } while (pid != -1 || errno == EINTR);
+    return 0;
 }
 
 /* Reads what has come on one descriptor; closes it at its end. */
@@ -231,10 +254,8 @@ static bool watch(struct program *p, long long deadline)
 
     if (p->out_fd == -1 && p->err_fd == -1 && p->alive_fd == -1)
         return false;
-    if (poll(fds, 3, left > 0 ? (int)left : 0) == 0) {
-        kill_family();
+    if (poll(fds, 3, left > 0 ? (int)left : 0) == 0)
         fail_msg("%s: still running after %d ms; it printed: %s%s", p->name, DEADLINE_MS, p->out, p->err);
-    }
     if (fds[0].revents != 0)
         take(&p->out_fd, p->out, &p->out_size);
     if (fds[1].revents != 0)

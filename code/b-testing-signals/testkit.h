@@ -9,8 +9,10 @@
  *
  * or step by step: program_launch, await_line, await_asleep, kill, program_finish.
  *
- * Every wait here has a deadline far beyond what a slow machine needs; when it passes, the test fails by name, and
- * the processes are killed. No wait is a sleep: each watches a pipe, a terminal or /proc. Linux only. */
+ * Every wait here has a deadline far beyond what a slow machine needs; when it passes, the test fails by name. No
+ * wait is a sleep: each watches a pipe, a terminal or /proc. When a test is over, whatever became of it, all processes
+ * that it has left are killed. The tests, and the programs that they start, start as from an ordinary shell, whatever
+ * started the tests: see ordinary_start in tick.h. Linux only. */
 #ifndef TESTKIT_H
 #define TESTKIT_H
 
@@ -22,6 +24,11 @@
 #include <sys/types.h>
 
 #include <cmocka.h>
+
+/* Kills all descendants of this process and waits for their end. Each test's teardown; one of its own should call it. */
+int kill_family(void **state);
+#undef cmocka_unit_test
+#define cmocka_unit_test(f) cmocka_unit_test_teardown(f, kill_family)
 
 enum { TESTKIT_TEXT = 65536 };
 
@@ -36,7 +43,8 @@ struct program {
     const char *stdout_path; /* stdout goes to this file instead of `out` */
     bool stdout_closed_pipe; /* stdout is a pipe that nobody reads */
     int close_below;         /* start with the descriptors below this number closed */
-    bool block_signals;      /* start with SIGALRM, SIGINT, SIGTERM and SIGHUP blocked, SIGCHLD ignored, SIGPIPE ignored */
+    int ignored_signal;      /* start with this one ignored */
+    bool block_signals;      /* start with every signal blocked, and all but SIGINT, SIGQUIT and SIGHUP ignored */
     bool merged;             /* stderr into `out`, to see the order of lines */
     bool terminal;           /* stdin, stdout, stderr are a new terminal, and `out` what it showed */
     /* ---- */
