@@ -101,7 +101,7 @@ end
 -- The source stands in build/; paths that begin with / start at the top of the book.
 local function picture(src, alt) return 'image(' .. quoted('/' .. src) .. ', alt: ' .. quoted(alt) .. ')' end
 
--- Alone in its paragraph an image is a CaptionedImage; this one stands in a line of text.
+-- In a line of text; a figure is a Div.
 function Image(_, src) return '#box(height: 1em, ' .. picture(src, '') .. ')' end
 
 -- Blocks
@@ -111,12 +111,6 @@ function RawBlock() return '' end
 function BlockQuote(s) return '#quote(block: true)[' .. s .. ']' end
 function HorizontalRule() return '#pause-rule' end
 function LineBlock(lines) return table.concat(lines, '#linebreak()') end
-
-function CaptionedImage(src, _, caption, attr)
-  if attr.alt then return '#drawn-run(' .. picture(src, attr.alt) .. ', caption: [' .. caption .. '])' end
-  local alt = unmark(caption):gsub('#%a+', ''):gsub('[%[%]\\]', '')
-  return '#figure(' .. picture(src, alt) .. ', caption: [' .. caption .. '])'
-end
 
 function Header(level, s, attr)
   local unlisted = attr.class:match('unlisted') and ', outlined: false, bookmarked: true' or ''
@@ -133,6 +127,7 @@ function CodeBlock(text, attr)
 end
 
 function Div(s, attr)
+  if attr.src then return '#' .. attr.class .. '(' .. picture(attr.src, attr.alt) .. ', caption: [' .. s .. '])' end
   local kind = attr.class:match('^box (.*)')
   if kind then return '#sidebox(' .. quoted(kind) .. ')[' .. s .. ']' end
   if attr.class == 'pointer' or attr.class == 'appended' or attr.class == 'to' or attr.class == 'lead' then

@@ -1,0 +1,67 @@
+-- How the book looks on paper, as far as blocks go; see book.lua for what each function is given.
+--
+-- What pandoc has no block for becomes a Div or a Span with a class; typst.lua makes calls of functions of book.typ of it.
+
+local highlight = dofile 'pandoc/html/highlight.lua'
+local palette = dofile 'pandoc/palette.lua'
+
+local M = {}
+
+function M.session(lines, text)
+  return pandoc.CodeBlock(text, { class = 'session' })
+end
+
+function M.listing(l)
+  return pandoc.CodeBlock(l.text, { class = highlight.knows(l.language) and l.language or nil,
+    file = l.file, fragment = l.fragment, first = l.first and tostring(l.first) })
+end
+
+function M.code_link(link) return link.content end
+
+function M.claim(link)
+  link.content:insert(pandoc.Span('✓', { class = 'tested' }))
+  return link.content
+end
+
+function M.box(kind, blocks)
+  local label = blocks[1].content[1]
+  blocks[1].content[1] = pandoc.Span(label.content, { class = 'label' })
+  return pandoc.Div(blocks, { class = 'box ' .. kind })
+end
+
+function M.image(image) return image end
+
+function M.figure(f)
+  return { pandoc.Div({ pandoc.Plain(f.caption) }, { class = f.svg and 'drawn-run' or 'figure', src = f.src, alt = f.alt }) }
+end
+
+function M.chapter(heading, number, title)
+  heading.content = title
+  heading.attributes.number = number
+  return heading
+end
+
+-- A link that says, after its text, what page it leads to.
+local function page(text, id) return pandoc.Link(text, '#' .. id, '', { class = 'page' }) end
+function M.glossary_link(place, id) return page(place .. ',', id) end
+function M.answer_link(summary, id) return page(summary .. ':', id) end
+function M.back_link(id) return page({}, id) end
+
+-- It stands in the last line of the paragraph above, if there is room.
+function M.pointer(link, id, above)
+  if not above then return pandoc.Div({ pandoc.Para { link } }, { id = id, class = 'pointer' }) end
+  above.content:insert(pandoc.Span({ link }, { id = id, class = 'pointer' }))
+end
+
+-- What the headers of the programs declare is ours, and not in the index of system calls.
+local function headers() return pandoc.pipe('sh', { '-c', 'cat code/*/*.h' }, '') end
+
+function M.whole(blocks, meta)
+  meta.words, meta.palette = M.words, {}
+  for role, color in pairs(palette.sheet) do meta.palette[role] = color:sub(2) end -- a # would be escaped
+  meta.language = meta.lang[1].text:match('^%a+')
+  meta.headers = headers()
+  return pandoc.Pandoc(blocks, meta)
+end
+
+return M
