@@ -155,7 +155,7 @@ local function session(text)
     table.insert(lines, { tick = tick ~= last and tick or '', command = line:match('^%$ (.*)'), text = shown or line })
     last = tick or last
   end
-  return render.session(lines, text)
+  return render.session(lines)
 end
 
 local fragments = {} -- by file: what source.lua knows of them, by name

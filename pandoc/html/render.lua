@@ -76,7 +76,8 @@ end
 -- A page has no inline styles, so that it can forbid them, and no heading of a column without text.
 function M.table(tbl)
   local html = pandoc.write(pandoc.Pandoc { tbl }, 'html5')
-  html = html:gsub(' style="text%-align: right;"', ' class="right"'):gsub(' style="[^"]*"', ''):gsub('<th></th>', '<td></td>')
+  html = html:gsub(' style="text%-align: right;"', ' class="right"'):gsub(' style="[^"]*"', '')
+    :gsub('<th></th>', '<td></td>'):gsub('<tr class="%a+">', '<tr>')
   return raw('<div class="table" tabindex="0" role="group" aria-label="%s">%s</div>', M.words.table, (html:gsub('^%s+', '')))
 end
 

@@ -7,8 +7,15 @@ local palette = dofile 'pandoc/palette.lua'
 
 local M = {}
 
-function M.session(lines, text)
-  return pandoc.CodeBlock(text, { class = 'session' })
+local function quoted(text) return '"' .. text:gsub('[\\"]', '\\%0') .. '"' end
+
+function M.session(lines)
+  local out = {}
+  for i, line in ipairs(lines) do
+    out[i] = line.command and ('  (command: %s),\n'):format(quoted(line.command))
+      or ('  (tick: "%s", text: %s),\n'):format(line.tick, quoted(line.text))
+  end
+  return pandoc.RawBlock('typst', '#session(\n' .. table.concat(out) .. ')')
 end
 
 function M.listing(l)
@@ -56,12 +63,35 @@ end
 -- What the headers of the programs declare is ours, and not in the index of system calls.
 local function headers() return pandoc.pipe('sh', { '-c', 'cat code/*/*.h' }, '') end
 
+-- Tables with the same heads, but for that of the first column, are one table in parts: their columns stand below each
+-- other, as narrow as heads of a word or two allow.
+local function align_parts(blocks)
+  local function heads(tbl)
+    local cells = {}
+    for i = 2, #tbl.headers do cells[i - 1] = pandoc.utils.stringify(tbl.headers[i]) end
+    return table.concat(cells, '|')
+  end
+  local tables = {}
+  local function count(tbl)
+    local key = heads(pandoc.utils.to_simple_table(tbl))
+    tables[key] = (tables[key] or 0) + 1
+  end
+  local function set(tbl)
+    local simple = pandoc.utils.to_simple_table(tbl)
+    if tables[heads(simple)] == 1 then return end
+    for i = 2, #simple.widths do simple.widths[i] = 0.176 end
+    return pandoc.utils.from_simple_table(simple)
+  end
+  blocks = pandoc.walk_block(pandoc.Div(blocks), { Table = count })
+  return pandoc.walk_block(blocks, { Table = set }).content
+end
+
 function M.whole(blocks, meta)
   meta.words, meta.palette = M.words, {}
   for role, color in pairs(palette.sheet) do meta.palette[role] = color:sub(2) end -- a # would be escaped
   meta.language = meta.lang[1].text:match('^%a+')
   meta.headers = headers()
-  return pandoc.Pandoc(blocks, meta)
+  return pandoc.Pandoc(align_parts(blocks), meta)
 end
 
 return M

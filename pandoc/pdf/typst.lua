@@ -107,7 +107,7 @@ function Image(_, src) return '#box(height: 1em, ' .. picture(src, '') .. ')' en
 -- Blocks
 function Plain(s) return s end
 function Para(s) return s end
-function RawBlock() return '' end
+function RawBlock(format, text) return format == 'typst' and text or '' end
 function BlockQuote(s) return '#quote(block: true)[' .. s .. ']' end
 function HorizontalRule() return '#pause-rule' end
 function LineBlock(lines) return table.concat(lines, '#linebreak()') end
@@ -119,7 +119,6 @@ function Header(level, s, attr)
 end
 
 function CodeBlock(text, attr)
-  if attr.class == 'session' then return '#session(' .. quoted(text) .. ')' end
   if attr.class == 'c' then note_calls(text) end
   local code = quoted(attr.class or '') .. ', ' .. quoted(text) .. ')'
   if not attr.file then return '#code(' .. code end
@@ -162,17 +161,17 @@ local function cells(row)
   return table.concat(out, ', ')
 end
 
-function Table(caption, aligns, _, header, rows)
-  local sides = {}
+function Table(caption, aligns, widths, header, rows)
+  local sides, columns = {}, {}
   for i, align in ipairs(aligns) do
     sides[i] = ({ AlignRight = 'right', AlignCenter = 'center' })[align] or 'left'
+    columns[i] = widths[i] > 0 and ('%g%%'):format(widths[i] * 100) or '1fr'
   end
+  local alike = #aligns > 0 and widths[#aligns] > 0
   local body = {}
   for i, row in ipairs(rows) do body[i] = '  ' .. cells(row) .. ',\n' end
-  -- The tables of appendix A are one table in parts: their columns stand below each other.
-  local widths = header[2] == 'no flag' and '(1fr, 25mm, 25mm, 25mm)' or #aligns
   local tbl = string.format('table(columns: %s, align: (%s,),\n  table.header(%s),\n%s)',
-    widths, table.concat(sides, ', '), cells(header), table.concat(body))
+    alike and '(' .. table.concat(columns, ', ') .. ')' or #aligns, table.concat(sides, ', '), cells(header), table.concat(body))
   if caption == '' then return '#' .. tbl end
   return '#figure(kind: table, caption: [' .. caption .. '], ' .. tbl .. ')'
 end
