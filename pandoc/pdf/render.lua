@@ -2,7 +2,6 @@
 --
 -- What pandoc has no block for becomes a Div or a Span with a class; typst.lua makes calls of functions of book.typ of it.
 
-local highlight = dofile 'pandoc/html/highlight.lua'
 local palette = dofile 'pandoc/palette.lua'
 
 local M = {}
@@ -19,7 +18,7 @@ function M.session(lines)
 end
 
 function M.listing(l)
-  return pandoc.CodeBlock(l.text, { class = highlight.knows(l.language) and l.language or nil,
+  return pandoc.CodeBlock(l.text, { class = l.language == 'c' and 'c' or nil,
     file = l.file, fragment = l.fragment, first = l.first and tostring(l.first) })
 end
 
