@@ -1,12 +1,9 @@
 -- What the book puts at its end: the answers and hints, and the glossary. book.lua calls this.
 --
--- Nothing here knows of HTML or Typst. What a format shows in its own way is marked with a class:
---   pointer   where an answer was folded: a link to it
---   appended  an answer or a hint, in the appendix; its first words are what it belongs to, and a link back
---   page      a link that says at its end, on paper, what page it leads to
+-- An answer or a hint becomes a Div of class `appended`, which begins with a Div of class `to`: what it belongs to, and
+-- a link back. Links and pointers are the renderer's: see book.lua.
 
 local M = {}
-local for_paper = FORMAT:match('typst') ~= nil
 local stringify = pandoc.utils.stringify
 
 -- The glossary --------------------------------------------------------------
@@ -38,16 +35,15 @@ local function start_of_sentence(inlines, i)
   return first
 end
 
--- A sentence that begins with one of these needs the one before it.
-local leaning = {}
-for word in ('It That This These They So Or And Then There Both Such'):gmatch('%a+') do leaning[word] = true end
+-- Does a sentence that begins with this word need the one before it?
+local function leans(word, words) return (' ' .. words.leaning .. ' '):find(' ' .. word .. ' ', 1, true) ~= nil end
 
 -- The sentence around inline i, as text to stand alone: no links, notes or ids.
-local function sentence_around(inlines, i)
+local function sentence_around(inlines, i, words)
   local first, last = start_of_sentence(inlines, i), i
   local before = first - 1
   while before > 0 and (is_space(inlines[before]) or inlines[before].t == 'Note') do before = before - 1 end
-  if before > 0 and inlines[first].t == 'Str' and leaning[inlines[first].text] then
+  if before > 0 and inlines[first].t == 'Str' and leans(inlines[first].text, words) then
     first = start_of_sentence(inlines, before)
   end
   while last < #inlines and not ends_sentence(inlines, last) do last = last + 1 end
@@ -71,7 +67,7 @@ local function id_of(term) return 'term-' .. term:lower():gsub('[^%w]+', '-') en
 
 -- The terms that these blocks define, in their order: { term, sentence, id }. And the blocks, in which each of these
 -- terms has got its id.
-function M.terms(blocks)
+function M.terms(blocks, words)
   local found, seen = {}, {}
   local function para(para)
     local changed = false
@@ -79,7 +75,7 @@ function M.terms(blocks)
       local term = term_of(inline)
       if term and not seen[term] then
         seen[term] = true
-        table.insert(found, { term = term, sentence = sentence_around(para.content, i), id = id_of(term) })
+        table.insert(found, { term = term, sentence = sentence_around(para.content, i, words), id = id_of(term) })
         para.content[i] = pandoc.Span(inline, { id = id_of(term), class = 'term' })
         changed = true
       end
@@ -90,8 +86,7 @@ function M.terms(blocks)
   return found, blocks
 end
 
--- The list of terms, sorted; a term that two chapters define has both. Each entry has, from the caller, its target
--- (what to link to) and its place (the words for it).
+-- The list of terms, sorted; a term that two chapters define has both. Each entry has, from the caller, a link to it.
 function M.glossary(terms)
   local of, names = {}, {}
   for _, entry in ipairs(terms) do
@@ -109,7 +104,7 @@ function M.glossary(terms)
       local text = pandoc.Inlines {}
       text:extend(entry.sentence)
       text:insert(pandoc.Space())
-      text:insert(pandoc.Link(entry.place .. (for_paper and ',' or ''), '#' .. entry.target, '', { class = 'page' }))
+      text:insert(entry.link)
       table.insert(definitions, { pandoc.Para(text) })
     end
     table.insert(items, { pandoc.Inlines { pandoc.Str(name) }, definitions })
@@ -119,26 +114,31 @@ end
 
 -- Answers and hints ---------------------------------------------------------
 
--- 'Answer' and 'Hint: what to do' go to the appendix; what else was folded is part of the text.
-function M.goes_to_appendix(summary) return summary == 'Answer' or summary:match('^Hint') ~= nil end
+-- The words that end 'Hint: what to do', or nil.
+local function about(words, summary) return summary:match('^' .. words.hint .. ': (.*)') end
+
+-- 'Answer', 'Hint' and 'Hint: what to do' go to the appendix; what else was folded is part of the text.
+function M.takes(words, summary)
+  return summary == words.answer or summary == words.hint or about(words, summary) ~= nil
+end
 
 -- Take the folded answers out of a chapter's blocks. Returns the blocks, with a pointer in the place of each answer,
 -- and the answers, in their order, with the way back.
-function M.answers(blocks, prefix)
+function M.answers(blocks, prefix, words, render)
   local out, section, exercise = pandoc.Blocks {}, '', nil
 
-  local function move(fold)
+  -- The pointer to it, or nil if that stands at the end of the paragraph above.
+  local function move(fold, above)
     local id = prefix .. '-answer-' .. #out + 1
     local summary = fold.attributes.summary
-    local about = summary:match('^Hint: (.*)')
-    local label = about and about:gsub('^%l', string.upper) or exercise or section
+    local what = about(words, summary)
+    local label = what and what:gsub('^%l', string.upper) or exercise or section
     local answer = pandoc.Blocks { pandoc.Div({ pandoc.Para { pandoc.Strong(label), pandoc.Space(),
-      pandoc.Link(for_paper and {} or { pandoc.Str('(back)') }, '#' .. id .. '-back', '', { class = 'page' }) } },
-      { class = 'to' }) }
+      render.back_link(id .. '-back') } }, { class = 'to' }) }
     answer:extend(fold.content)
     out:insert(pandoc.Div(answer, { id = id, class = 'appended' }))
-    local link = pandoc.Link(summary .. (for_paper and ':' or ''), '#' .. id, '', { class = 'page' })
-    return pandoc.Div({ pandoc.Para { link } }, { id = id .. '-back', class = 'pointer' }), not about
+    local ends_paragraph = not what and above and (above.t == 'Para' or above.t == 'Plain')
+    return render.pointer(render.answer_link(summary, id), id .. '-back', ends_paragraph and above or nil)
   end
 
   local gather
@@ -159,20 +159,13 @@ function M.answers(blocks, prefix)
     for _, block in ipairs(blocks) do
       if block.t == 'Header' then section = stringify(block) end
       if block.t == 'Div' and block.classes:includes('fold') then
-        local ends_paragraph
-        block, ends_paragraph = move(block)
-        local last = kept[#kept]
-        if for_paper and ends_paragraph and last and (last.t == 'Para' or last.t == 'Plain') then
-          kept:remove() -- on paper it stands in the last line of the paragraph above, if there is room
-          last.content:insert(pandoc.Span(block.content[1].content, { id = block.identifier, class = 'pointer' }))
-          block = last
-        end
+        block = move(block, kept[#kept])
       elseif block.t == 'Div' then
         block.content = gather(block.content)
       elseif block.t == 'OrderedList' or block.t == 'BulletList' then
         block = items(block)
       end
-      kept:insert(block)
+      if block then kept:insert(block) end
     end
     return kept
   end

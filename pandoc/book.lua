@@ -1,24 +1,41 @@
--- What our Markdown means: the one filter behind every format of the book.
+-- What our Markdown means: the one filter behind every format of the book. Run it from the top.
 --
--- HTML: the input is one file (book.md or a chapter) and becomes one page; of
--- book.md only the title block and the contents list are read besides.
--- EPUB, PDF, and HTML with `-M whole`: the input is book.md, and the chapters of
--- its contents list are read in here. So book.md alone says which chapters there are, in what order.
+-- The input is one file, book.md or a chapter, and becomes a page; or with `-M whole` it is book.md, and the chapters
+-- are read in here. Which these are, in what order, says build/contents.json, which model.lua makes.
+--
+-- Here Markdown becomes sessions, listings, boxes, folds, figures, claims. How each looks is told by the format's own
+-- file, pandoc/FORMAT/render.lua. It returns a table of functions:
+--
+--   session(lines)          a recorded run; lines of { tick, command = text } or { tick, text }
+--   listing(l)              code: l.text, l.language; if it is of code/, l.file, fragment, number, first (line), and
+--                           own: is it of this chapter?
+--   box(kind, blocks)       their first word is the label, in a Span of class `label`
+--   fold(summary, blocks)   what is to be unfolded. (A format without it gets the answers in an appendix, as Divs, and
+--                           all else unfolded; these classes it must know: lead, appended, to, pointer.)
+--   figure(f)               f.src, f.caption (inlines), f.alt; f.svg is the text of a drawn run
+--   image(image)            an image in a line of text, its src seen from the top
+--   claim(link, path, test) and code_link(link, path): inlines for a link into code/
+--   table(table)
+--   chapter(heading, number, title)   the heading of a chapter, in the whole book
+--   glossary_link(place, id), answer_link(summary, id), back_link(id)     a link, inlines
+--   pointer(link, id, above)          a block with the link to an answer; nil if it now stands in the paragraph above
+--   page(blocks, meta, book, chapter) and whole(blocks, meta, book)       the finished document
+--
+-- and gets the words of the language, as its `words`.
 
-local reader = 'commonmark_x-tex_math_dollars-raw_tex-emoji+yaml_metadata_block'
-local for_html = FORMAT == 'html' or FORMAT == 'html5'
-local for_paper = FORMAT:match('typst') ~= nil
-local whole = not for_html -- all chapters in one document
+local json = require 'dkjson'
+local lib = dofile 'weave/lib.lua'
+local reader = dofile 'pandoc/reader.lua'
+local source = dofile 'weave/source.lua'
+local words_of = dofile 'pandoc/words.lua'
+local appendix = dofile 'pandoc/appendix.lua'
+local stringify = pandoc.utils.stringify
 
-local folder = PANDOC_SCRIPT_FILE:match('^.*/') or ''
-local source = dofile(folder .. '../weave/source.lua')
-local highlight = dofile(folder .. 'html/highlight.lua')
-local escape = highlight.escape
-local appendix = dofile(folder .. 'appendix.lua')
-
-local input = PANDOC_STATE.input_files[1]
-local root = input:gsub('book%.md$', ''):gsub('chapters/[^/]*$', '') -- '' when run from the top
-local here = input:sub(#root + 1) -- the file being turned: 'book.md' or 'chapters/01-….md'
+local book             -- build/contents.json: booktitle, lang …, and contents: file, name, number, title of each chapter
+local chapter_of = {}  -- by file; later with its heading and blocks
+local here             -- the file being turned, seen from the top
+local render, words
+local whole
 
 -- Mistakes ------------------------------------------------------------------
 
@@ -27,79 +44,39 @@ local mistakes = 0
 -- Report a mistake and go on, so that one run shows them all.
 local function complain(form, ...)
   mistakes = mistakes + 1
-  io.stderr:write(here, ': ', string.format(form, ...), '\n')
+  io.stderr:write(here, ': ', form:format(...), '\n')
 end
 
 local function stop_on_mistakes()
   if mistakes > 0 then os.exit(1) end
 end
 
-local function read_file(name)
-  local file = io.open(root .. name)
-  if not file then
-    complain('there is no file %s', name)
+local function read_file(path)
+  local text = lib.read(path)
+  if not text then
+    complain('there is no file %s', path)
     stop_on_mistakes()
   end
-  local text = file:read('a')
-  file:close()
   return text
 end
 
--- The contents list of book.md ----------------------------------------------
-
-local book = {}     -- the title block
-local chapters = {} -- in the book's order: file, name, title, and later heading and blocks
-local chapter_of = {} -- by file
-
--- Reading only the title block and the list keeps a page as quick as the page itself.
-local function read_contents()
-  local text = read_file('book.md') .. '\n## '
-  local head = text:match('^%-%-%-\n.-\n%-%-%-\n') or ''
-  local list = text:match('\n## Contents\n(.-)\n## ')
-  if not list then
-    complain('book.md has no section "## Contents"')
+-- html5 is pandoc/html, and a writer of ours stands in its format's folder.
+local function find_renderer()
+  local format = FORMAT:match('([^/]+)/[^/]*%.lua$') or FORMAT:gsub('%d+$', '')
+  local path = ('pandoc/%s/render.lua'):format(format)
+  if not lib.exists(path) then
+    complain('nobody wrote what the book looks like as %s: write %s; what it must have says pandoc/book.lua', FORMAT, path)
     stop_on_mistakes()
   end
-  local doc = pandoc.read(head .. '\n' .. list, reader)
-  book = doc.meta
-  pandoc.walk_block(pandoc.Div(doc.blocks), { BulletList = function(items)
-    for _, item in ipairs(items.content) do
-      local link = item[1].content[1]
-      if link.t == 'Link' then
-        local chapter = {
-          file = link.target,
-          name = link.target:match('^chapters/([%w-]+)%.md$'),
-          title = pandoc.utils.stringify(link),
-        }
-        if not chapter.name then complain('contents: %s is not chapters/some-name.md', link.target) end
-        table.insert(chapters, chapter)
-        chapter_of[chapter.file] = chapter
-      end
-    end
-  end })
+  return dofile(path)
 end
 
--- Take the '# 1. A blocking pipe' off a chapter, and see that the contents list agrees.
-local function take_heading(chapter, blocks)
-  local first = blocks[1]
-  if not (first and first.t == 'Header' and first.level == 1) then
-    complain('does not begin with a "# " heading')
-  elseif pandoc.utils.stringify(first) ~= chapter.title then
-    complain('the heading is "%s", in book.md it is "%s"', pandoc.utils.stringify(first), chapter.title)
-  end
-  stop_on_mistakes()
-  chapter.heading = first
-  table.remove(blocks, 1)
-end
+-- Files and ids -------------------------------------------------------------
 
--- '1. A blocking pipe' is the number '1' and the rest; a title without number stays whole.
-local function split_number(inlines)
-  local number = inlines[1] and inlines[1].text and inlines[1].text:match('^(%w+)%.$')
-  if not number then return nil, inlines end
-  return number, pandoc.Inlines { table.unpack(inlines, 3) }
-end
+-- Where a link leads, seen from the top.
+local function from_top(path) return lib.beside(here, path) end
 
--- Links ---------------------------------------------------------------------
+local function is_front(path) return path:match('[^/]*$') == 'book.md' end
 
 -- In a whole book all files share one set of ids: each gets its file's name before it.
 local function shared_id(file, id)
@@ -109,40 +86,17 @@ local function shared_id(file, id)
   return prefix .. '-' .. id
 end
 
--- The path of a link's target, seen from the top of the repository.
-local function from_top(path)
-  if not here:match('^chapters/') then return path end
-  return (('chapters/' .. path):gsub('^chapters/%.%./', ''))
-end
-
-local function code_page(path) return path .. (path:match('^code/[^/]+/[^/]+%.[chp]y?$') and '.html' or '.txt') end
-
 local function page_link(link, path, fragment)
-  if not whole then
-    local page = chapter_of[path] and chapter_of[path].name or 'index'
-    link.target = page .. '.html' .. (fragment ~= '' and '#' .. fragment or '')
-    return link
+  if whole then
+    local gone = is_front(path) and fragment == book.contents_section -- see without_contents
+    link.target = '#' .. shared_id(path, gone and '' or fragment)
+  else
+    link.target = (chapter_of[path] and chapter_of[path].name or 'index') .. '.html' .. (fragment ~= '' and '#' .. fragment or '')
   end
-  if path == 'book.md' and fragment == 'contents' then fragment = '' end -- see front()
-  link.target = '#' .. shared_id(path, fragment)
   return link
 end
 
--- A claim: the test that proves it stands in the title.
-local function claim_link(link, path)
-  local test = link.title
-  if for_paper then
-    link.content:insert(pandoc.Span('✓', { class = 'tested' }))
-    return link.content
-  end
-  local mark = for_html and '<span class="tested" role="img" aria-label="tested"></span>' or '<span class="tested" role="img" aria-label="(tested)">✓</span>'
-  link.content:insert(pandoc.RawInline('html', mark))
-  if not for_html then return link.content end
-  link.classes = { 'claim' }
-  link.title = ''
-  link.target = code_page(path) .. '#' .. test
-  return link
-end
+-- Inlines -------------------------------------------------------------------
 
 local function link(link)
   local path, fragment = link.target:match('^([^#]*)#?(.*)$')
@@ -152,334 +106,155 @@ local function link(link)
     return link
   end
   path = from_top(path)
-  if path == 'book.md' or chapter_of[path] then return page_link(link, path, fragment) end
-  if path:match('^code/') then
-    if link.title ~= '' then return claim_link(link, path) end
-    if not for_html then return link.content end
-    link.target = code_page(path)
-    return link
+  if is_front(path) or chapter_of[path] then return page_link(link, path, fragment) end
+  if path:match('^code/') then -- a claim has the test that proves it as its title
+    if link.title ~= '' then return render.claim(link, path, link.title) end
+    return render.code_link(link, path)
   end
-  if path:match('^chapters/[^/]*%.md$') then
-    complain('link to %s: that chapter is not in the contents list of book.md', link.target)
-  else
-    complain('link to %s: the book has no page for it; link to a chapter, to code/, or to a full address', link.target)
-  end
+  complain('link to %s: the book has no page for it; link to a chapter of its list, to code/, or to a full address', link.target)
 end
 
--- The site has no folder chapters/; the other formats are made from the top.
 local function image(image)
   if image.src:match('^%a[%w+.-]*:') then return end
   image.src = from_top(image.src)
-  if for_html then image.src = image.src:gsub('^chapters/', '') end
-  if FORMAT:match('^epub') then image.src = root .. image.src end
-  return image
+  return render.image(image)
 end
 
--- A drawn run is an SVG of figure.lua, with the same in words in its <desc>. nil for any other image.
+-- Comments say nothing to the reader; of HTML there is only <kbd>.
+local function raw_inline(inline)
+  if inline.text:match('^<!%-%-') then return {} end
+end
+
+-- Blocks --------------------------------------------------------------------
+
+-- A drawn run is an SVG of weave/figure.lua, with the same in words in its <desc>. nil for any other image.
 local function drawn_run(src)
-  local name = src:match('figures/([%w_-]+)%.svg$')
-  local svg = name and read_file('chapters/figures/' .. name .. '.svg')
+  local svg = src:match('%.svg$') and read_file(src)
   if svg and svg:match('^<svg [^>]*class="run"') then return svg end
 end
 
--- A path of M and L with each point told from the one before: hatchings and tears repeat then, and take no room in a
--- compressed page.
-local function relative(path)
-  if path:find('[^ML%d%. -]') then return path end
-  local x, y, out = 0, 0, {}
-  local function short(number) return (('%.2f'):format(number):gsub('%.?0+$', ''):gsub('^%-0$', '0')) end
-  for command, px, py in path:gmatch('([ML])([%d%.-]+) ([%d%.-]+)') do
-    table.insert(out, command:lower() .. short(px - x) .. ' ' .. short(py - y))
-    x, y = px, py
-  end
-  return table.concat(out)
-end
-
--- In a page the picture itself takes the page's colors; what it says is below it, to be unfolded, and is what a
--- screen reader can ask for.
-local function inline_run(svg, caption)
-  local words = svg:match('<desc[^>]*>(.-)</desc>')
-  local id = svg:match('<desc id="([^"]*)">')
-  svg = svg:gsub('<desc.-</desc>\n', ''):gsub('<style>.-</style>\n', '')
-  svg = svg:gsub(' d="([^"]*)"', function(path) return ' d="' .. relative(path) .. '"' end)
-  local html = ('<figure class="drawn">\n<div class="scroll" tabindex="0" role="group" aria-label="Figure: %s">\n'):format(
-    svg:match('<title[^>]*>(.-)</title>')) .. svg .. '</div>\n'
-  local list = '<details>\n<summary>The same in words</summary>\n<p id="' .. id .. '">'
-    .. words:gsub('\n', '<br>\n') .. '</p>\n</details>\n</figcaption>\n</figure>'
-  local blocks = pandoc.Blocks { pandoc.RawBlock('html', html .. '<figcaption>') }
-  blocks:insert(pandoc.Plain(caption))
-  blocks:insert(pandoc.RawBlock('html', list))
-  return blocks
-end
-
--- The alternative text of a picture that is a file: all of it, on one line.
 local function words_of_run(svg)
-  local words = svg:match('<desc[^>]*>(.-)</desc>'):gsub('\n', ' ')
-  return (words:gsub('&lt;', '<'):gsub('&gt;', '>'):gsub('&quot;', '"'):gsub('&amp;', '&'))
+  local text = svg:match('<desc[^>]*>(.-)</desc>'):gsub('\n', ' ')
+  return (text:gsub('&lt;', '<'):gsub('&gt;', '>'):gsub('&quot;', '"'):gsub('&amp;', '&'))
 end
 
--- An image alone in its paragraph is a figure; pandoc knows it by this title. (Its alternative text is the caption;
--- a drawn run's goes into the attribute `alt`, where the format has a place for it.)
-local function para(para)
-  local only = para.content[1]
-  if #para.content ~= 1 or only.t ~= 'Image' then return end
-  local svg = drawn_run(only.src)
-  if svg and for_html then return inline_run(svg, only.caption) end
-  if svg and for_paper then only.attributes.alt = words_of_run(svg) end
-  if svg and FORMAT:match('^epub') then
-    local blocks = pandoc.Blocks { pandoc.RawBlock('html', ('<figure>\n<img src="%s" alt="%s" />\n<figcaption>'):format(
-      only.src, (words_of_run(svg):gsub('[&<>"]', { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' })))) }
-    blocks:insert(pandoc.Plain(only.caption))
-    blocks:insert(pandoc.RawBlock('html', '</figcaption>\n</figure>'))
-    return blocks
-  end
-  only.title = 'fig:' .. only.title
-  return para
+-- An image alone in its paragraph is a figure.
+local function is_figure(block) return block.t == 'Para' and #block.content == 1 and block.content[1].t == 'Image' end
+
+local function figure(image)
+  local src = from_top(image.src)
+  local svg = drawn_run(src)
+  return render.figure { src = src, caption = image.caption, svg = svg, alt = svg and words_of_run(svg) or stringify(image.caption) }
 end
 
--- Code ----------------------------------------------------------------------
-
--- Highlighters by the class used in the book. Any other class is taken off:
--- for one it does not know, pandoc loads all it has, a quarter of a second each time.
-local highlighter = { c = 'c', sh = 'bash', python = 'python', make = 'makefile', diff = 'diff' }
-
-local function raw(form, ...) return pandoc.RawBlock('html', string.format(form, ...)) end
-
--- A recorded run: '$ command', '[5.5] what the terminal showed at that tick', or bare text.
--- On screen prompt and tick come from the style sheet, so that copying takes only the text.
-local function session(block)
+-- '$ command', '[5.5] what the terminal showed at that tick', or bare text. A tick is told once, as in a timetable.
+local function session(text)
   local lines, last = {}, nil
-  for line in (block.text .. '\n'):gmatch('(.-)\n') do
-    local command = line:match('^%$ (.*)')
-    local tick, text = line:match('^%[(%d[%d.]*)%] ?(.*)')
-    local shown = tick ~= last and tick or '' -- a tick is told once, as in a timetable
-    if tick then last = tick end
-    local margin
-    if for_html then
-      margin = string.format('<span data-tick="%s"></span>', shown)
-      if command then margin = margin .. '<span class="prompt"></span>' end
-    else
-      margin = string.format('<span class="tick">%4s </span>%s', shown, command and '$ ' or '')
-    end
-    text = escape(command or text or line)
-    if command then
-      text = '<kbd>' .. text .. '</kbd>'
-    else -- what the terminal shows for a key that was pressed
-      text = text:gsub('%^[CDZ\\]', '<kbd class="key">%0</kbd>')
-    end
-    table.insert(lines, margin .. text)
+  for line in (text .. '\n'):gmatch('(.-)\n') do
+    local tick, shown = line:match('^%[(%d[%d.]*)%] ?(.*)')
+    table.insert(lines, { tick = tick ~= last and tick or '', command = line:match('^%$ (.*)'), text = shown or line })
+    last = tick or last
   end
-  return raw('<pre class="session"%s><code>%s\n</code></pre>', for_html and ' tabindex="0"' or '', table.concat(lines, '\n'))
+  return render.session(lines)
 end
 
 local fragments = {} -- by file: what source.lua knows of them, by name
 
-local function find_fragment(file, fragment)
+local function find_fragment(file, name)
   fragments[file] = fragments[file] or source.fragments(read_file('code/' .. file), function() end)
-  return fragments[file][fragment] or { number = 0, first = 1 } -- weave complains of one that is not there
-end
-
--- The numbers of a listing's lines: nobody selects, copies or hears them. (A list of items without content is what
--- takes least room in a compressed page.)
-local function numbers(first, text)
-  local _, breaks = text:gsub('\n', '')
-  return ('<ol class="numbers" start="%d" aria-hidden="true">%s</ol>'):format(first, ('<li>'):rep(breaks + 1))
-end
-
--- In a page, a listing says where it is from, leads there, and can be linked to.
-local function page_listing(block, language, file, fragment)
-  local code = '<pre tabindex="0"><code>' .. highlight.highlight(block.text, language) .. '\n</code></pre>'
-  if not file then return pandoc.RawBlock('html', code) end
-  local found = find_fragment(file, fragment)
-  local folder, name = file:match('^(.*)/([^/]*)$')
-  if here ~= 'chapters/' .. folder .. '.md' then name = file end
-  return raw('<figure class="listing" id="%s">\n<figcaption><a href="%s#L%d"><code>%s</code></a> · %s</figcaption>\n%s%s\n</figure>',
-    source.fragment_id(file, found.number), escape(code_page('code/' .. file)), found.first, escape(name), escape(fragment),
-    numbers(found.first, block.text), code)
-end
-
--- An e-reader sets tabs eight wide.
-local function reader_listing(block, language, file, fragment)
-  local code = '<pre><code>' .. highlight.highlight(block.text:gsub('\t', '    '), language) .. '\n</code></pre>'
-  if not file then return pandoc.RawBlock('html', code) end
-  return raw('<figure class="listing">\n<figcaption><code>%s</code> · %s</figcaption>\n%s\n</figure>',
-    escape(file), escape(fragment), code)
+  return fragments[file][name] or { number = 0, first = 1 } -- weave complains of one that is not there
 end
 
 local function code_block(block)
-  local a = block.attributes
-  local file, fragment = a.file, a.fragment
-  local is_session = block.classes:includes('console')
-  local language
-  for _, class in ipairs(block.classes) do language = language or highlighter[class] end
-  if is_session and not for_paper then return session(block) end
-  if for_html then return page_listing(block, language, file, fragment) end
-  if for_paper then
-    block.classes = { is_session and 'session' or language }
-    if file then block.attributes.first = tostring(find_fragment(file, fragment).first) end
-    return block
+  if block.classes:includes('console') then return session(block.text) end
+  local file, fragment = block.attributes.file, block.attributes.fragment
+  local listing = { text = block.text, language = block.classes[1] }
+  if file then
+    local found = find_fragment(file, fragment)
+    listing.file, listing.fragment, listing.number, listing.first = file, fragment, found.number, found.first
+    listing.own = chapter_of[here] and file:match('^[^/]*') == chapter_of[here].name
   end
-  return reader_listing(block, language, file, fragment)
+  return render.listing(listing)
 end
 
--- Boxes, answers, tables, notes ---------------------------------------------
-
-local boxes = { Predict = 'predict', ['In Python'] = 'in-python', Wrong = 'wrong', Careful = 'careful', Further = 'further' }
-
+-- A quote whose first words are bold and end with a full stop is a box.
 local function block_quote(quote)
   local first = quote.content[1]
-  local label = first and first.t == 'Para' and first.content[1].t == 'Strong' and first.content[1]
-  local kind = label and boxes[pandoc.utils.stringify(label):match('^(.*)%.$')]
-  if not kind then return end
-  if for_paper then
-    first.content[1] = pandoc.Span(label.content, { class = 'label' })
-    return pandoc.Div(quote.content, { class = 'box ' .. kind })
-  end
-  local blocks = pandoc.Blocks { raw('<aside class="box %s" role="note">', kind) }
-  blocks:extend(quote.content)
-  blocks:insert(raw('</aside>'))
-  return blocks
+  local label = first and first.t == 'Para' and first.content[1].t == 'Strong' and stringify(first.content[1]):match('^(.*)%.$')
+  if not label then return end
+  local kind, nearest = words_of.box(words, label)
+  if kind then return render.box(kind, quote.content) end
+  complain('no box is called "%s."; the nearest is "%s."', label, nearest)
 end
 
-local open_folds = 0
-local details = '^<details[^>]*>%s*<summary>(.-)</summary>%s*$'
-
--- Raw HTML would be lost on paper without a word: only the folds are allowed.
-local function raw_block(block)
-  local text = block.text:gsub('%s+$', '')
-  if block.format ~= 'html' then return end
-  if text:match('^<!%-%-.*%-%->$') then return {} end
-  if text:match(details) then
-    open_folds = open_folds + 1
-  elseif text == '</details>' then
-    open_folds = open_folds - 1
-  else
-    complain('raw HTML is only <details><summary>…</summary> and </details>, each between blank lines; here stands: %s', text)
-  end
+-- The answer to a question may be folded, and a hint; and whatever else is long.
+local function fold(summary, blocks)
+  if render.fold then return render.fold(summary, blocks) end
+  if appendix.takes(words, summary) then return { pandoc.Div(blocks, { class = 'fold', summary = summary }) } end
+  return { pandoc.Div(pandoc.Para(pandoc.Emph(summary .. ':')), { class = 'lead' }), table.unpack(blocks) }
 end
 
-local function raw_inline(inline)
-  local text = inline.text
-  if inline.format ~= 'html' or text:match('^</?kbd>$') then return end
-  if text:match('^<!%-%-') then return {} end
-  complain('%s would be taken for HTML and vanish; write it as code', text)
-end
-
--- Paper cannot fold: an answer goes to an appendix (see whole_book), and what else was folded stands where it is.
-local function unfold(blocks)
-  local out, holders = pandoc.Blocks {}, {}
+-- What takes more than one block, or the place of one: <details> and </details> are blocks of raw HTML among the others,
+-- and what stands between them is folded.
+local function folds_and_figures(blocks)
+  local out, open = pandoc.Blocks {}, {}
   for _, block in ipairs(blocks) do
-    local summary = block.t == 'RawBlock' and block.text:match(details)
+    local html = block.t == 'RawBlock' and block.text or ''
+    local summary = html:match('^<details[^>]*>%s*<summary>(.-)</summary>%s*$')
     if summary then
-      table.insert(holders, { out = out, summary = summary })
+      table.insert(open, { out = out, summary = summary })
       out = pandoc.Blocks {}
-    elseif block.t == 'RawBlock' and block.text:match('^</details>') and #holders > 0 then
-      local holder, folded = table.remove(holders), out
-      out = holder.out
-      if appendix.goes_to_appendix(holder.summary) then
-        out:insert(pandoc.Div(folded, { class = 'fold', summary = holder.summary }))
-      else
-        out:insert(pandoc.Div(pandoc.Para(pandoc.Emph(holder.summary .. ':')), { class = 'lead' }))
-        out:extend(folded)
-      end
-    else
+    elseif html:match('^</details>%s*$') and #open > 0 then
+      local opened, folded = table.remove(open), out
+      out = opened.out
+      out:extend(fold(opened.summary, folded))
+    elseif html:match('^</?details') then
+      complain('%s: a fold is <details><summary>…</summary>, blank line, text, blank line, </details>, all in the same box or item', html)
+    elseif is_figure(block) then
+      out:extend(figure(block.content[1]))
+    elseif not html:match('^<!%-%-') then
       out:insert(block)
     end
   end
-  if #holders > 0 then complain('a <details> has no </details> in the same box') end
+  if #open > 0 then complain('<summary>%s: there is no </details> in the same box or item', open[1].summary) end
   return out
 end
 
--- A page has no inline styles, so that it can forbid them, and no heading of a column without text.
-local function table_box(tbl)
-  local html = pandoc.write(pandoc.Pandoc { tbl }, 'html5')
-  html = html:gsub(' style="text%-align: right;"', ' class="right"'):gsub(' style="[^"]*"', ''):gsub('<th></th>', '<td></td>')
-  return raw('<div class="table" tabindex="0" role="group" aria-label="Table">%s</div>', (html:gsub('^%s+', '')))
-end
-
--- Typewise: pandoc applies the inline rules first, then the block rules.
-local rules = {
-  Link = link, Image = image, RawInline = raw_inline,
-  Para = para, CodeBlock = code_block, BlockQuote = block_quote, RawBlock = raw_block,
-}
-if for_html then rules.Table = table_box else rules.Blocks = unfold end
-
+-- Folds and figures first, while all raw HTML is still the author's. Then pandoc turns inlines before blocks.
 local function apply_rules(blocks)
-  blocks = pandoc.walk_block(pandoc.Div(blocks), rules).content
-  if open_folds ~= 0 then complain('not every <details> has its </details>') end
-  open_folds = 0
-  return blocks
-end
-
--- What pages have besides ---------------------------------------------------
-
-local notes = 0
-
--- A note follows its sign in the text. Where there is room it stands in the margin, else it shows when its sign is
--- followed: its own id is the target.
-local function note(note)
-  notes = notes + 1
-  local text = pandoc.utils.blocks_to_inlines(note.content)
-  text:insert(1, pandoc.RawInline('html', string.format('<sup><a href="#fn%d" id="fnref%d" aria-label="Note %d">%d</a></sup>'
-    .. '<span class="note" role="note" id="fn%d"><sup>%d</sup> ', notes, notes, notes, notes, notes, notes)))
-  text:insert(pandoc.RawInline('html', string.format(' <a class="back" href="#fnref%d">Close</a></span>', notes)))
-  return text
-end
-
--- A heading is a link to itself. (The number above a chapter stays outside, a line of its own.)
-local function self_link(heading)
-  local first, number = heading.content[1], nil
-  if first and first.t == 'Span' and first.classes:includes('number') then number = heading.content:remove(1) end
-  heading.content = pandoc.Inlines { pandoc.Link(heading.content, '#' .. heading.identifier, '', { class = 'self' }) }
-  if number then heading.content:insert(1, number) end
-  return heading
-end
-
-local function finish_html(blocks)
-  return pandoc.walk_block(pandoc.Div(blocks), { Note = note, Header = self_link }).content
+  blocks = pandoc.walk_block(pandoc.Div(blocks), { Blocks = folds_and_figures })
+  return pandoc.walk_block(blocks, {
+    Link = link, Image = image, RawInline = raw_inline,
+    CodeBlock = code_block, BlockQuote = block_quote, Table = render.table,
+  }).content
 end
 
 -- A page --------------------------------------------------------------------
 
--- The first words of the text, for search engines.
-local function description(blocks)
-  for _, block in ipairs(blocks) do
-    if block.t == 'Para' then
-      local text = pandoc.utils.stringify(block)
-      if #text <= 150 then return text end
-      return text:sub(1, 150):gsub('%s%S*$', '') .. ' …'
-    end
+-- Take the heading off a chapter: '1. A blocking pipe' is the number '1' and the title; some have no number.
+local function take_heading(chapter, blocks)
+  local heading = blocks[1]
+  if not (heading and heading.t == 'Header' and heading.level == 1) then
+    complain('does not begin with a "# " heading')
+    stop_on_mistakes()
   end
+  table.remove(blocks, 1)
+  chapter.heading = heading
+  local number = heading.content[1] and heading.content[1].text
+  if number and number == (chapter.number or '') .. '.' then
+    return pandoc.Inlines { table.unpack(heading.content, 3) }
+  end
+  return heading.content
 end
 
-local function turn(chapter) return chapter and { href = chapter.name .. '.html', title = chapter.title } end
-
 local function page(doc)
-  local meta = book
-  meta.booktitle = book.title
-  meta.chapters = {}
-  for i, chapter in ipairs(chapters) do
-    meta.chapters[i] = turn(chapter)
-    if chapter.file == here then
-      take_heading(chapter, doc.blocks)
-      meta.chapters[i].here = true
-      meta.number, meta.heading = split_number(chapter.heading.content)
-      meta.id = chapter.heading.identifier
-      meta.pagetitle = chapter.title .. ' - ' .. pandoc.utils.stringify(book.title)
-      meta.previous = turn(chapters[i - 1]) or { href = 'index.html', title = book.title }
-      meta.next = turn(chapters[i + 1])
-    end
-  end
-  if here == 'book.md' then
-    meta.front = true
-    meta.pagetitle = book.title
-    meta.next = turn(chapters[1])
-  elseif not chapter_of[here] then
+  local chapter = chapter_of[here]
+  if chapter then
+    chapter.inlines = take_heading(chapter, doc.blocks)
+  elseif not is_front(here) then
     complain('this chapter is not in the contents list of book.md')
   end
-  local blocks = apply_rules(doc.blocks)
-  if not (meta.front and meta.description) then meta.description = description(blocks) end
-  return pandoc.Pandoc(finish_html(blocks), meta)
+  return render.page(apply_rules(doc.blocks), doc.meta, book, chapter)
 end
 
 -- The whole book in one document --------------------------------------------
@@ -492,106 +267,86 @@ local function prefix_ids(blocks)
   return pandoc.walk_block(pandoc.Div(blocks), { Header = prefix, Div = prefix, Span = prefix }).content
 end
 
--- The front matter of book.md becomes a chapter without number. Its contents
--- list goes, because here the machine makes one.
-local function front(blocks)
-  local out, in_contents = pandoc.Blocks { pandoc.Header(1, 'Preface', { id = 'front' }) }, false
+
+-- The front matter without the section that has the list of chapters: in a whole book the machine makes one.
+local function without_contents(blocks)
+  local out, level = pandoc.Blocks {}, nil
   for _, block in ipairs(blocks) do
-    if block.t == 'Header' then
-      if block.level == 1 then complain('book.md has its title in the title block, and no "# " heading') end
-      if block.level == 2 then in_contents = block.identifier == 'front-contents' end
+    if block.t == 'Header' and block.level <= (level or 9) then
+      level = block.identifier == book.contents_section and block.level or nil
     end
-    if not in_contents then out:insert(block) end
+    if not level then out:insert(block) end
   end
   return out
 end
 
--- '1. A blocking pipe' with its number in a span, for the style sheet.
-local function mark_number(heading)
-  local number, rest = split_number(heading.content)
-  if not number then return end
-  local dot = pandoc.Span({ pandoc.Str('. ') }, { class = 'dot' })
-  heading.content = pandoc.Inlines { pandoc.Span({ pandoc.Str(number), dot }, { class = 'number' }) }
-  heading.content:extend(rest)
-end
-
--- All headers of the programs: what they declare is ours, and not in the index of system calls.
-local function headers() return pandoc.pipe('sh', { '-c', 'cat ' .. root .. 'code/*/*.h' }, '') end
-
--- The glossary; and where nothing can be folded, the answers: see appendix.lua.
+-- The glossary's entries are made here; and where nothing can be folded, the answers: see appendix.lua.
 local function mark_terms(chapter, terms)
   local found
-  found, chapter.blocks = appendix.terms(chapter.blocks)
+  found, chapter.blocks = appendix.terms(chapter.blocks, words)
   for _, term in ipairs(found) do
-    term.target = shared_id(chapter.file, term.id)
-    term.place = 'chapter\u{a0}' .. chapter.title:match('^%w*')
+    term.link = render.glossary_link(words.chapter .. '\u{a0}' .. (chapter.number or chapter.title), shared_id(chapter.file, term.id))
     table.insert(terms, term)
   end
 end
 
 local function move_answers(chapter, blocks, answers)
-  local text, taken = appendix.answers(blocks, shared_id(chapter.file, ''))
-  if #taken > 0 then answers:insert(pandoc.Header(2, chapter.title, { id = shared_id(chapter.file, 'answers'),
-    class = 'unnumbered unlisted' })) end
+  local text, taken = appendix.answers(blocks, shared_id(chapter.file, ''), words, render)
+  if #taken > 0 then
+    answers:insert(pandoc.Header(2, stringify(chapter.heading),
+      { id = shared_id(chapter.file, 'answers'), class = 'unnumbered unlisted' }))
+  end
   answers:extend(taken)
   return text
 end
 
 local function whole_book(doc)
-  for _, chapter in ipairs(chapters) do
+  for _, chapter in ipairs(book.contents) do
     here = chapter.file
     chapter.blocks = pandoc.read(read_file(here), reader).blocks
-    take_heading(chapter, chapter.blocks)
+    chapter.inlines = take_heading(chapter, chapter.blocks)
   end
-  here = 'book.md'
+  here = PANDOC_STATE.input_files[1]
+  local blocks = pandoc.Blocks { pandoc.Header(1, words.preface, { id = 'front' }) }
+  blocks:extend(prefix_ids(apply_rules(without_contents(doc.blocks))))
   local terms, answers = {}, pandoc.Blocks {}
-  local blocks = front(prefix_ids(apply_rules(doc.blocks)))
-  for _, chapter in ipairs(chapters) do -- a second round: a link may point to a later chapter
+  for _, chapter in ipairs(book.contents) do -- a second round: a link may point to a later chapter
     here = chapter.file
     mark_terms(chapter, terms)
+    local text = prefix_ids(apply_rules(chapter.blocks))
     local heading = chapter.heading:clone()
     heading.identifier = shared_id(here, '')
-    if for_paper then
-      local number
-      number, heading.content = split_number(heading.content)
-      heading.attributes.number = number
-    elseif for_html then
-      mark_number(heading)
-    end
-    blocks:insert(heading)
-    local text = prefix_ids(apply_rules(chapter.blocks))
-    if not for_html then text = move_answers(chapter, text, answers) end
-    blocks:extend(text)
+    blocks:insert(render.chapter(heading, chapter.number, chapter.inlines))
+    blocks:extend(move_answers(chapter, text, answers))
   end
-  if #answers > 0 then
-    blocks:insert(pandoc.Header(1, 'Answers and hints', { id = 'answers', ['epub:type'] = 'appendix' }))
-    blocks:extend(answers)
+  local function append(id, title, what)
+    blocks:insert(pandoc.Header(1, title, { id = id }))
+    blocks:extend(what)
   end
-  if #terms > 0 then
-    blocks:insert(pandoc.Header(1, 'Glossary', { id = 'glossary', ['epub:type'] = not for_html and 'glossary' or nil }))
-    blocks:insert(appendix.glossary(terms))
-  end
-  if for_paper then doc.meta.headers = headers() end
-  return pandoc.Pandoc(blocks, doc.meta)
+  if #answers > 0 then append('answers', words.answers, answers) end
+  if #terms > 0 then append('glossary', words.glossary, { appendix.glossary(terms) }) end
+  return render.whole(blocks, doc.meta, book)
 end
 
--- The whole book as one page: its title is the heading above all others.
-local function whole_page(doc)
-  local made = whole_book(doc)
-  local function lower(heading)
-    heading.level = heading.level + 1
-    return heading
-  end
-  made.blocks = finish_html(pandoc.walk_block(pandoc.Div(made.blocks), { Header = lower }).content)
-  made.meta.booktitle = book.title
-  made.meta.pagetitle = pandoc.utils.stringify(book.title) .. ' - all on one page'
+local function read_book(path)
+  if not lib.exists(path) then complain('there is no %s: run `make %s` first', path, path) end
+  stop_on_mistakes()
+  local made = json.decode(read_file(path))
+  for _, chapter in ipairs(made.contents) do chapter_of[chapter.file] = chapter end
   return made
 end
 
 function Pandoc(doc)
-  read_contents()
-  whole = whole or doc.meta.whole ~= nil
-  local result = not whole and page(doc) or for_html and whole_page(doc) or whole_book(doc)
+  here = PANDOC_STATE.input_files[1] or '-'
+  whole = doc.meta.whole ~= nil
+  render = find_renderer()
+  book = read_book(doc.meta.contents and stringify(doc.meta.contents) or 'build/contents.json')
+  local wrong
+  words, wrong = words_of.of(book.lang)
+  if not words then complain('%s', wrong) end
   stop_on_mistakes()
-  return result
+  render.words = words
+  local made = (whole and whole_book or page)(doc)
+  stop_on_mistakes()
+  return made
 end

@@ -100,7 +100,7 @@ local function enter_link(file, link)
 end
 
 local function enter_terms(file, para)
-  for _, found in ipairs((appendix.terms(pandoc.Blocks { para }))) do
+  for _, found in ipairs((appendix.terms(pandoc.Blocks { para }, words))) do
     if not file.terms[found.id] then
       file.terms[found.id] = true
       enter(file, 'terms', { term = found.term, id = found.id, sentence = text_of(found.sentence) })

@@ -31,4 +31,7 @@ function M.highlight(text, language)
   return table.concat(out)
 end
 
+-- What the terminal shows for a key that was pressed, in text that is escaped.
+function M.keys(html) return (html:gsub('%^[CDZ\\]', '<kbd class="key">%0</kbd>')) end
+
 return M

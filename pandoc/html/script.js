@@ -1,5 +1,5 @@
 // What a page can do beyond being read: find things, copy code, change its light, remember the place.
-// Nothing here is needed for reading. Nothing leaves the machine.
+// Nothing here is needed for reading. Nothing leaves the machine. (The words, those of pandoc/words/, are filled in by fill.lua.)
 (() => {
   "use strict";
   const root = new URL(".", document.currentScript.src); // where the site is, also from code/NAME/x.c.html
@@ -43,11 +43,13 @@
 
     // ------------------------------------------------------------------------------------------------ light
 
-    const themeButton = button("Theme: " + theme, "", () => {
+    const themeName = () => "@{words.theme}" +
+      { system: "@{words.theme_system}", dark: "@{words.theme_dark}", light: "@{words.theme_light}" }[theme];
+    const themeButton = button(themeName(), "", () => {
       setTheme(themes[(themes.indexOf(theme) + 1) % themes.length]);
-      themeButton.textContent = "Theme: " + theme;
+      themeButton.textContent = themeName();
       remember("theme", theme);
-      say("Theme: " + theme);
+      say(themeName());
     });
 
     // ------------------------------------------------------------------------------------------------ copying
@@ -66,29 +68,28 @@
       });
       return navigator.clipboard ? navigator.clipboard.writeText(text).catch(byHand) : byHand();
     };
-    const copyButton = (what, text) => {
-      const label = "Copy " + what;
+    const copyButton = (label, text) => {
       const show = (word, spoken) => {
         b.textContent = word;
         b.setAttribute("aria-label", spoken);
       };
-      const b = button("Copy", label, () => copyText(text()).then(
-        () => { show("Copied", "Copied"); say("Copied"); },
-        () => { show("Failed", "Failed"); say("Could not copy"); },
-      ).then(() => setTimeout(() => { show("Copy", label); say(""); }, 2000)));
+      const b = button("@{words.copy}", label, () => copyText(text()).then(
+        () => { show("@{words.copied}", "@{words.copied}"); say("@{words.copied}"); },
+        () => { show("@{words.copy_failed}", "@{words.copy_failed}"); say("@{words.could_not_copy}"); },
+      ).then(() => setTimeout(() => { show("@{words.copy}", label); say(""); }, 2000)));
       b.className = "copy";
       return b;
     };
     for (const figure of document.querySelectorAll("figure.listing")) {
       const code = figure.querySelector("pre code, pre");
-      if (code) figure.querySelector("figcaption")?.append(copyButton("this code", () => code.textContent.replace(/\n*$/, "\n")));
+      if (code) figure.querySelector("figcaption")?.append(copyButton("@{words.copy_code}", () => code.textContent.replace(/\n*$/, "\n")));
     }
     for (const session of document.querySelectorAll("pre.session")) {
       const commands = [...session.querySelectorAll("kbd:not([class])")];
       if (!commands.length) continue;
       const box = make("div", { class: "copyable" });
       session.replaceWith(box);
-      box.append(session, copyButton(commands.length > 1 ? "the commands" : "the command",
+      box.append(session, copyButton(commands.length > 1 ? "@{words.copy_commands}" : "@{words.copy_command}",
         () => commands.map(command => command.textContent + "\n").join("")));
     }
 
@@ -96,16 +97,16 @@
 
     const dialog = (id, label, ...children) => {
       const d = make("dialog", { id, "aria-label": label }, ...children);
-      d.append(button("Close", "", () => d.close()));
+      d.append(button("@{words.close}", "", () => d.close()));
       d.addEventListener("click", event => { if (event.target === d) d.close(); }); // outside of it
       return d;
     };
     const keys = (...names) => make("dt", {}, ...names.flatMap((name, i) => [i ? " " : "", make("kbd", { class: "key" }, name)]));
-    const help = dialog("help", "Keyboard shortcuts", make("h2", {}, "Keyboard"), make("dl", {},
-      keys("/"), make("dd", {}, "search the book"),
-      keys("↓", "↑"), make("dd", {}, "go through what was found; Enter goes there"),
-      keys("Esc"), make("dd", {}, "leave the search, or this list"),
-      keys("?"), make("dd", {}, "this list")));
+    const help = dialog("help", "@{words.shortcuts}", make("h2", {}, "@{words.keyboard}"), make("dl", {},
+      keys("/"), make("dd", {}, "@{words.key_search}"),
+      keys("↓", "↑"), make("dd", {}, "@{words.key_arrows}"),
+      keys("Esc"), make("dd", {}, "@{words.key_escape}"),
+      keys("?"), make("dd", {}, "@{words.key_help}")));
 
     // ------------------------------------------------------------------------------------------------ search
 
@@ -118,16 +119,16 @@
 
     // All else of the search is loaded when somebody searches for the first time; see search.js.
     const input = make("input", { type: "search", id: "query", autocomplete: "off", autocapitalize: "off",
-      spellcheck: "false", placeholder: "EINTR, waitpid, a word" });
+      spellcheck: "false", placeholder: "@{words.search_example}" });
     const found = make("p", { class: "found", role: "status" });
     const results = make("div", { class: "search-results" });
-    const search = dialog("search", "Search", make("label", { for: "query" }, "Search the book"), input, found, results);
+    const search = dialog("search", "@{words.search}", make("label", { for: "query" }, "@{words.search_label}"), input, found, results);
     let loading;
     const loadSearch = () => {
-      found.textContent = "Loading …";
+      found.textContent = "@{words.search_loading}";
       loading = Promise.all([load("minisearch.js"), load("search-index.js")]).then(
         () => startSearch({ make, load, root, search, input, found, results }),
-        () => { found.textContent = "The search could not be loaded."; loading = null; });
+        () => { found.textContent = "@{words.search_failed}"; loading = null; });
     };
     const openSearch = () => {
       if (!search.open) search.showModal();
@@ -145,8 +146,8 @@
       act();
     });
 
-    const searchButton = button("Search", "", openSearch);
-    const helpButton = button("?", "Keyboard shortcuts", openHelp);
+    const searchButton = button("@{words.search}", "", openSearch);
+    const helpButton = button("?", "@{words.shortcuts}", openHelp);
     document.querySelector("#tools")?.append(searchButton, themeButton, helpButton);
     document.body.append(status, search, help);
 
@@ -192,7 +193,7 @@
     const last = Object.entries(recall("places") ?? {}).pop();
     if (page === "index.html" && last) {
       const [name, [title, id, part]] = last;
-      (main.querySelector(".subtitle") ?? main.querySelector("h1")).after(make("p", { class: "continue" }, "Continue: ",
+      (main.querySelector(".subtitle") ?? main.querySelector("h1")).after(make("p", { class: "continue" }, "@{words.continue}",
         make("a", { href: new URL(name + (id ? "#" + id : ""), root) }, title + (part ? ", " + part : ""))));
     }
   });

@@ -101,22 +101,16 @@ end
 -- The source stands in build/; paths that begin with / start at the top of the book.
 local function picture(src, alt) return 'image(' .. quoted('/' .. src) .. ', alt: ' .. quoted(alt) .. ')' end
 
--- Alone in its paragraph an image is a CaptionedImage; this one stands in a line of text.
+-- In a line of text; a figure is a Div.
 function Image(_, src) return '#box(height: 1em, ' .. picture(src, '') .. ')' end
 
 -- Blocks
 function Plain(s) return s end
 function Para(s) return s end
-function RawBlock() return '' end
+function RawBlock(format, text) return format == 'typst' and text or '' end
 function BlockQuote(s) return '#quote(block: true)[' .. s .. ']' end
 function HorizontalRule() return '#pause-rule' end
 function LineBlock(lines) return table.concat(lines, '#linebreak()') end
-
-function CaptionedImage(src, _, caption, attr)
-  if attr.alt then return '#drawn-run(' .. picture(src, attr.alt) .. ', caption: [' .. caption .. '])' end
-  local alt = unmark(caption):gsub('#%a+', ''):gsub('[%[%]\\]', '')
-  return '#figure(' .. picture(src, alt) .. ', caption: [' .. caption .. '])'
-end
 
 function Header(level, s, attr)
   local unlisted = attr.class:match('unlisted') and ', outlined: false, bookmarked: true' or ''
@@ -125,7 +119,6 @@ function Header(level, s, attr)
 end
 
 function CodeBlock(text, attr)
-  if attr.class == 'session' then return '#session(' .. quoted(text) .. ')' end
   if attr.class == 'c' then note_calls(text) end
   local code = quoted(attr.class or '') .. ', ' .. quoted(text) .. ')'
   if not attr.file then return '#code(' .. code end
@@ -133,6 +126,7 @@ function CodeBlock(text, attr)
 end
 
 function Div(s, attr)
+  if attr.src then return '#' .. attr.class .. '(' .. picture(attr.src, attr.alt) .. ', caption: [' .. s .. '])' end
   local kind = attr.class:match('^box (.*)')
   if kind then return '#sidebox(' .. quoted(kind) .. ')[' .. s .. ']' end
   if attr.class == 'pointer' or attr.class == 'appended' or attr.class == 'to' or attr.class == 'lead' then
@@ -167,17 +161,17 @@ local function cells(row)
   return table.concat(out, ', ')
 end
 
-function Table(caption, aligns, _, header, rows)
-  local sides = {}
+function Table(caption, aligns, widths, header, rows)
+  local sides, columns = {}, {}
   for i, align in ipairs(aligns) do
     sides[i] = ({ AlignRight = 'right', AlignCenter = 'center' })[align] or 'left'
+    columns[i] = widths[i] > 0 and ('%g%%'):format(widths[i] * 100) or '1fr'
   end
+  local alike = #aligns > 0 and widths[#aligns] > 0
   local body = {}
   for i, row in ipairs(rows) do body[i] = '  ' .. cells(row) .. ',\n' end
-  -- The tables of appendix A are one table in parts: their columns stand below each other.
-  local widths = header[2] == 'no flag' and '(1fr, 25mm, 25mm, 25mm)' or #aligns
   local tbl = string.format('table(columns: %s, align: (%s,),\n  table.header(%s),\n%s)',
-    widths, table.concat(sides, ', '), cells(header), table.concat(body))
+    alike and '(' .. table.concat(columns, ', ') .. ')' or #aligns, table.concat(sides, ', '), cells(header), table.concat(body))
   if caption == '' then return '#' .. tbl end
   return '#figure(kind: table, caption: [' .. caption .. '], ' .. tbl .. ')'
 end
