@@ -1,54 +1,57 @@
--- What there is in code/: the model that pages, search and checks read, as pandoc/model.lua is that of the prose.
+-- What there is in code/: the model that pages, search and checks read, as build/book.json is that of the prose.
 --
---   lua5.4 weave/code.lua LIST >build/code.json
+--   lua5.4 weave/code.lua BUILD
 --
--- LIST has a line `KIND PATH` for each source (kinds: program, module, part, tests, bench, preload, python, kit). All
--- paths are seen from the top of the book, where this runs. The result, one line a file, in the order of their names:
+-- Reads BUILD/code.list, which says of each file what it is, and the sources in it (C, headers, Python); runs from the
+-- top of the book. Writes BUILD/code.json, one line a file, in the order of their names:
 --
---   { "files": [ { "file": "01-x/y.c", "kind": …,
+--   { "files": [ { "file": "01-x/y.c", "kind": as in code.list,
 --       "about": the first paragraph of the comment (in Python also the string) that the file begins with,
---       "functions": [ { "name", "line", "end", "prototype", "about": first sentence of the comment above a prototype } ],
+--       "functions": [ { "name", "line", "end", "prototype", "about": the first sentence of the comment above } ],
 --       "tests": [ { "name", "line" } ],
 --       "fragments": [ { "name", "number", "line", "first", "last" } ],
 --       "own": [ what it defines ], "includes": [ "01-x/z.h" ],
 --       "words": [ [ word, its first line, how often ] ], "calls": [ words that stand before a parenthesis ] } ] }
 --
--- Universal ctags says what is defined; it knows no comments and no uses, which are tokens of source.lua. Exit status: 0,
--- 1 when a file cannot be read or a fragment is malformed, 2 for a wrong call.
+-- Universal ctags says what is defined; it knows no comments and no uses, which are tokens of source.lua. A code.json that
+-- would say the same keeps its time. Exit status: 0, 1 when a file cannot be read or a fragment is malformed, 2 usage.
 
 local json = require 'dkjson'
 local here = arg[0]:match('^.*/') or ''
+local lib = dofile(here .. 'lib.lua')
 local source = dofile(here .. 'source.lua')
 
 local mistakes = 0
 local function complain(...)
   mistakes = mistakes + 1
-  io.stderr:write('code: ', string.format(...), '\n')
+  io.stderr:write(string.format(...), '\n')
 end
 
-local function read(path)
-  local file = io.open(path, 'rb')
-  local text = file and file:read('a')
-  if file then file:close() end
-  if not text then complain('%s: cannot be read', path) end
-  return text or ''
+-- The sources of the list: { kind, path }.
+local function listed_in(list)
+  local files = {}
+  for line in (lib.read(list) or ''):gmatch('[^\n]+') do
+    local kind, path = line:match('^(%l+) (code/.+)$')
+    if not path then complain('%s: expected KIND code/PATH, found: %s', list, line)
+    elseif path:find('%.[ch]$') or path:find('%.py$') then table.insert(files, { kind = kind, path = path }) end
+  end
+  if #files == 0 then complain('%s: has no sources', list) end
+  return files
 end
-
-local function quote(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
 
 -- What ctags says, by path: a list of tags in the order of their lines.
-local function tags_of(list)
-  local tags = {}
-  local ctags = io.popen("cut -d ' ' -f 2- " .. quote(list) .. ' | LC_ALL=C ctags -L - -o - --output-format=json '
-    .. '--languages=C,Python --langmap=C:.c.h --fields=-P --fields=+neStr --kinds-C=+plz --extras=+r --sort=no')
+local function tags_of(files)
+  local tags, paths = {}, {}
+  for i, file in ipairs(files) do
+    tags[file.path], paths[i] = {}, lib.quoted(file.path)
+  end
+  local ctags = io.popen('ctags --quiet --options=NONE -f - --output-format=json --languages=C,Python --langmap=C:.c.h --fields=-P '
+    .. '--fields=+neStr --kinds-C=+plz --extras=+r --sort=no ' .. table.concat(paths, ' '))
   for line in ctags:lines() do
     local tag = json.decode(line)
-    if tag and tag._type == 'tag' then
-      tags[tag.path] = tags[tag.path] or {}
-      table.insert(tags[tag.path], tag)
-    end
+    if tag and tag._type == 'tag' then table.insert(tags[tag.path], tag) end
   end
-  if not ctags:close() then complain('ctags failed (it has to be universal-ctags with JSON)') end
+  if not ctags:close() then complain('ctags failed; it has to be universal-ctags, with JSON') end
   return tags
 end
 
@@ -118,19 +121,10 @@ local function sorted_values(by_name)
   return values
 end
 
-local function list() return setmetatable({}, { __jsontype = 'array' }) end
-
--- A path with its `..`s worked out.
-local function resolve(folder, path)
-  local parts = {}
-  for part in (folder .. path):gmatch('[^/]+') do
-    if part == '..' then table.remove(parts) elseif part ~= '.' then table.insert(parts, part) end
-  end
-  return table.concat(parts, '/')
-end
-
 -- A cmocka test: void test(void **state).
-local function is_test(tag) return tag.typeref == 'typename:void' and (tag.signature or ''):find('^%(void %*%* ?[%w_]+%)$') end
+local function is_test(tag)
+  return tag.typeref == 'typename:void' and (tag.signature or ''):find('^%(void %*%* ?[%w_]+%)$')
+end
 
 -- What can be called through a pointer has a name of its own even where it is a parameter; other parameters, local
 -- variables and members are nobody's business.
@@ -140,35 +134,49 @@ local function is_own(tag)
   return not inner or (tag.typeref or ''):find('(*)', 1, true)
 end
 
-local function describe(kind, path, tags)
-  local text, language = read(path), path:match('%w+$')
-  local file = path:gsub('^code/', '')
-  local record = { file = file, kind = kind, functions = list(), tests = list(), fragments = list(), includes = list() }
-  local own, skip = {}, {}
-  for _, tag in ipairs(tags) do if tag.kind == 'header' then skip[tag.line] = true end end
-  local words, calls, comments = tokens_of(text, language, skip)
-  for _, tag in ipairs(tags) do
+-- A list that is JSON's list even when it is empty, of what `take` makes of the tags.
+local function list_of(tags, take)
+  local list = setmetatable({}, { __jsontype = 'array' })
+  for _, tag in ipairs(tags) do list[#list + 1] = take(tag) end
+  return list
+end
+
+local function functions_of(tags, comments)
+  return list_of(tags, function(tag)
     local prototype = tag.kind == 'prototype'
-    if is_own(tag) then own[tag.name] = true end
-    if prototype or tag.kind == 'function' then
-      local above = prototype and comments[tag.line - 1]
-      table.insert(record.functions, { name = tag.name, line = tag.line, ['end'] = tag['end'], prototype = prototype,
-        about = above and first_sentence(first_paragraph(above)) or nil })
-    end
-    if kind == 'tests' and tag.kind == 'function' and is_test(tag) then
-      table.insert(record.tests, { name = tag.name, line = tag.line })
-    end
-    if tag.kind == 'header' and tag.roles == 'local' then
-      table.insert(record.includes, resolve(file:match('^.*/'), tag.name))
-    end
-  end
-  local fragments = source.fragments(text, function(line, message) complain('%s:%d: %s', path, line, message) end)
-  for _, fragment in ipairs(fragments) do
+    if not prototype and tag.kind ~= 'function' then return nil end
+    local above = prototype and comments[tag.line - 1]
+    return { name = tag.name, line = tag.line, ['end'] = tag['end'], prototype = prototype,
+      about = above and first_sentence(first_paragraph(above)) or nil }
+  end)
+end
+
+local function fragments_of(path, text)
+  local found = source.fragments(text, function(line, message) complain('%s:%d: %s', path, line, message) end)
+  return list_of(found, function(fragment)
     fragment.body = nil
-    table.insert(record.fragments, fragment)
+    return fragment
+  end)
+end
+
+local function describe(kind, path, tags)
+  local text, language, file = lib.read(path), path:match('%w+$'), path:gsub('^code/', '')
+  if not text then return complain('%s: cannot be read', path) end
+  local own, skip = {}, {}
+  for _, tag in ipairs(tags) do
+    if tag.kind == 'header' then skip[tag.line] = true end
+    if is_own(tag) then own[tag.name] = true end
   end
-  record.about, record.own, record.calls, record.words = about(text, language), sorted_keys(own), sorted_keys(calls), sorted_values(words)
-  return record
+  local words, calls, comments = tokens_of(text, language, skip)
+  return { file = file, kind = kind, about = about(text, language), functions = functions_of(tags, comments),
+    tests = list_of(kind == 'test' and tags or {}, function(tag)
+      return tag.kind == 'function' and is_test(tag) and { name = tag.name, line = tag.line } or nil
+    end),
+    fragments = fragments_of(path, text), own = sorted_keys(own),
+    includes = list_of(tags, function(tag)
+      return tag.kind == 'header' and tag.roles == 'local' and lib.beside(file, tag.name) or nil
+    end),
+    words = sorted_values(words), calls = sorted_keys(calls) }
 end
 
 -- All ---------------------------------------------------------------------------
@@ -178,19 +186,18 @@ local ORDER = { 'file', 'kind', 'about', 'name', 'number', 'line', 'end', 'first
 
 local function main()
   if #arg ~= 1 then
-    io.stderr:write('usage: code.lua LIST\n')
+    io.stderr:write('usage: lua5.4 weave/code.lua BUILD\n')
     os.exit(2)
   end
-  local tags, records = tags_of(arg[1]), {}
-  for line in read(arg[1]):gmatch('[^\n]+') do
-    local kind, path = line:match('^(%S+) (.+)$')
-    if path then table.insert(records, describe(kind, path, tags[path] or {}))
-    else complain('%s: expected KIND PATH, found: %s', arg[1], line) end
-  end
-  table.sort(records, function(a, b) return a.file < b.file end)
-  for i, record in ipairs(records) do records[i] = json.encode(record, { keyorder = ORDER }) end
+  local files, records = listed_in(arg[1] .. '/code.list'), {}
   if mistakes > 0 then os.exit(1) end
-  io.write('{"files": [\n', table.concat(records, ',\n'), '\n]}\n')
+  local tags = tags_of(files)
+  table.sort(files, function(a, b) return a.path < b.path end)
+  for i, file in ipairs(files) do
+    records[i] = json.encode(describe(file.kind, file.path, tags[file.path]), { keyorder = ORDER })
+  end
+  if mistakes > 0 then os.exit(1) end
+  lib.write(arg[1] .. '/code.json', '{"files": [\n' .. table.concat(records, ',\n') .. '\n]}\n')
 end
 
 main()

@@ -2,6 +2,13 @@
 
 weaver := weave/weave.lua weave/lib.lua weave/source.lua
 
+# What there is in code/. It keeps its time when it stays the same; so a stamp tells that it is up to date.
+$B/code.json: $B/model/.code ;
+$B/model/.code: $B/code.list $(sources) $(headers) $(scripts) weave/code.lua weave/lib.lua weave/source.lua
+	@mkdir -p $(@D)
+	@$(LUA) weave/code.lua $B
+	@touch $@
+
 ##   make weave       refresh the listings, sessions and tables in the chapters
 .PHONY: weave check-weave
 weave: $B/book.json $B/code.list

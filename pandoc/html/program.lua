@@ -1,9 +1,9 @@
--- Make the page of each file of code/: code/05-x/y.c becomes FOLDER/code/05-x/y.c.html.
+-- Make the page of each file of code/: code/05-x/y.c becomes BUILD/html/code/05-x/y.c.html.
 --
---   lua5.4 pandoc/html/program.lua FOLDER BOOK CODE
+--   lua5.4 pandoc/html/program.lua BUILD
 --
--- BOOK and CODE are build/book.json and build/code.json: who shows which fragment and claims which test, and what the
--- files are. Run from the top of the book. Exit status: 0, 1 when a file is missing.
+-- Who shows which fragment and claims which test, and what the files are, is in BUILD/book.json and BUILD/code.json. The
+-- folders are there already. Run from the top of the book. Exit status: 0, 1 when a file is missing.
 --
 -- A page has an id for each line (L12) and for each test (its name); at each fragment's first line it leads back to
 -- the listing in the chapter. program.html says what stands around the code: $name$ is a value, $name.html()$ a file,
@@ -11,18 +11,12 @@
 
 local json = require 'dkjson'
 local here = arg[0]:match('^.*/') or ''
+local lib = dofile(here .. '../../weave/lib.lua')
 local source = dofile(here .. '../../weave/source.lua')
 local highlight = dofile(here .. 'highlight.lua')
 local escape = highlight.escape
 
-local function read(path)
-  local file = assert(io.open(path, 'rb'))
-  local text = file:read('a')
-  file:close()
-  return text
-end
-
-local function read_json(path) return assert(json.decode(read(path))) end
+local function read(path) return lib.read(path) or error(path .. ': cannot be read', 0) end
 
 -- The model, looked up by file -------------------------------------------------
 
@@ -31,15 +25,15 @@ local titles = {} -- of the chapters, by folder
 local shown_in = {} -- by file and fragment: the chapter's name
 local claimed = {} -- by file: a list of tests
 
-local function read_model(book_json, code_json)
-  book, files = read_json(book_json), read_json(code_json).files
+local function read_model(build)
+  book, files = assert(json.decode(read(build .. '/book.json'))), assert(json.decode(read(build .. '/code.json'))).files
   for _, chapter in ipairs(book.files) do
     if chapter.number then titles[chapter.name] = chapter.number .. '. ' .. chapter.title end
-    for _, listing in ipairs(chapter.listings or {}) do
+    for _, listing in ipairs(chapter.listings) do
       shown_in[listing.file] = shown_in[listing.file] or {}
       shown_in[listing.file][listing.fragment] = chapter.name
     end
-    for _, claim in ipairs(chapter.claims or {}) do
+    for _, claim in ipairs(chapter.claims) do
       local file = claim.file:gsub('^code/', '')
       claimed[file] = claimed[file] or {}
       table.insert(claimed[file], claim.test)
@@ -62,7 +56,7 @@ local function contents(folder, name)
   local programs, tests, out = {}, {}, {}
   for _, other in ipairs(files) do
     local of, called = other.file:match('^(.*)/([^/]+)$')
-    if of == folder then table.insert(other.kind == 'tests' and tests or programs, called) end
+    if of == folder then table.insert(other.kind == 'test' and tests or programs, called) end
   end
   if titles[folder] then table.insert(out, ('<li><a href="../../%s.html">%s</a></li>'):format(folder, escape(titles[folder]))) end
   table.insert(out, '<li><a href="../../index.html#contents">Contents</a></li>')
@@ -144,23 +138,14 @@ local function page(template, record)
   return (template:gsub('%$(%w+)%$', function(key) return assert(values[key], 'program.html: there is no $' .. key .. '$') end))
 end
 
-local function write(path, text)
-  local file = assert(io.open(path, 'wb'))
-  assert(file:write(text))
-  assert(file:close())
-end
-
-local function main(folder, book_json, code_json)
-  read_model(book_json, code_json)
-  local template = read(here .. 'program.html'):gsub('%$(%w+%.html)%(%)%$\n', function(name) return read(here .. name) end)
-  local made = {}
-  for _, record in ipairs(files) do
-    local to = folder .. '/code/' .. record.file
-    local into = to:match('^(.*)/')
-    if not made[into] then assert(os.execute("mkdir -p '" .. into .. "'")) end
-    made[into] = true
-    write(to .. '.html', page(template, record))
+local function main(build)
+  if not build then
+    io.stderr:write('usage: lua5.4 pandoc/html/program.lua BUILD\n')
+    os.exit(2)
   end
+  read_model(build)
+  local template = read(here .. 'program.html'):gsub('%$(%w+%.html)%(%)%$\n', function(name) return read(here .. name) end)
+  for _, record in ipairs(files) do lib.write(build .. '/html/code/' .. record.file .. '.html', page(template, record)) end
 end
 
-main(table.unpack(arg))
+main(arg[1])

@@ -155,24 +155,24 @@ const rank = source => (/^\d/.test(source.file) ? 2000 : 0) + (/^(program|preloa
 
 // Who uses a word of C, best first: [source, line]; not the module itself that has it.
 function usersOf(sources, name, module) {
-  const users = sources.filter(s => /\.c$/.test(s.file) && s.kind !== "tests" && s.file.replace(/\.c$/, ".h") !== module && s.words.has(name));
+  const users = sources.filter(s => /\.c$/.test(s.file) && s.kind !== "test" && s.file.replace(/\.c$/, ".h") !== module && s.words.has(name));
   const weight = s => rank(s) + s.words.get(name).count;
   return users.sort((a, b) => weight(b) - weight(a)).slice(0, MOST_USES).map(s => [s.number, s.words.get(name).line]);
 }
 
 // Who includes a header, but for its own module and the tests.
 const includersOf = (sources, file) => sources
-  .filter(s => s.includes.includes(file) && !/^(module|tests)$/.test(s.kind) && s.file !== file.replace(/\.h$/, ".c"))
+  .filter(s => s.includes.includes(file) && !/^(module|test)$/.test(s.kind) && s.file !== file.replace(/\.h$/, ".c"))
   .sort((a, b) => rank(b) - rank(a)).slice(0, MOST_USES).map(s => [s.number, 0]);
 
 // Programs, modules with their functions, and tests.
 function ourThings(sources, places) {
   const shownIn = file => places.findIndex(place => place.listings.some(listing => listing.file === file));
-  return sources.filter(s => s.kind !== "part" && s.file !== "b-testing-signals/testkit.c").flatMap(s => {
+  return sources.filter(s => s.kind !== "part").flatMap(s => {
     const name = path.basename(s.file), stem = name.replace(/\.\w+$/, "");
     const place = [s.file, s.file.replace(/\.h$/, ".c")].map(shownIn).find(place => place >= 0);
     const parts = { about: s.about, source: s.number, place };
-    if (s.kind === "tests") return [{ name: stem, kind: "tests", ...parts }];
+    if (s.kind === "test") return [{ name: stem, kind: "tests", ...parts }];
     if (!name.endsWith(".h")) return [{ name: stem, kind: "program", ...parts }];
     return [{ name, kind: "module", ...parts, uses: includersOf(sources, s.file) },
       ...s.functions.filter(f => f.prototype).map(f => ({ name: f.name, kind: "function", about: f.about, source: s.number,

@@ -1,0 +1,51 @@
+# The pages: build/html.
+
+shown   := $(sources) $(headers) $(scripts)
+program_pages := $(shown:%=$B/html/%.html)
+pages   := $B/html/index.html $(chapters:chapters/%.md=$B/html/%.html)
+assets  := $(shown:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
+html: $(pages) $B/html/book.html $B/html/.programs $(assets) $B/html/style.css $B/html/script.js $B/html/search-index.js prune-html
+
+# A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page, and the
+# book on one page. (The numbers of the lines come from code/.)
+page_parts := pandoc/html/html.yaml pandoc/html/page.html pandoc/html/head.html pandoc/html/nav.html pandoc/book.lua weave/source.lua pandoc/html/highlight.lua
+$B/html/index.html: book.md $(page_parts)
+$(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md book.md $(page_parts) $(figures)
+$(foreach c,$(chapters),$(eval $(c:chapters/%.md=$B/html/%.html): $(wildcard $(c:chapters/%.md=code/%)/*.[ch])))
+$(pages):
+	@mkdir -p $(@D)
+	pandoc -d pandoc/html/html.yaml $< -o $@
+$B/html/book.html: book.md $(chapters) $(page_parts) $(figures) $(shown)
+	@mkdir -p $(@D)
+	pandoc -d pandoc/html/html.yaml -M whole --toc-depth=3 $< -o $@
+
+# The pages of the programs, all in one run.
+$B/html/.programs: $B/code.json $B/book.json $(shown) pandoc/html/program.lua pandoc/html/program.html pandoc/html/head.html \
+		weave/lib.lua weave/source.lua pandoc/html/highlight.lua
+	@mkdir -p $(sort $(dir $(program_pages)))
+	@echo "pandoc/html/program.lua: the pages of the programs"
+	@$(LUA) pandoc/html/program.lua $B
+	@touch $@
+
+$B/html/style.css $B/html/script.js: $B/html/%: pandoc/html/% pandoc/html/lighten.lua
+	@mkdir -p $(@D)
+	@$(LUA) pandoc/html/lighten.lua $< >$@
+$(shown:%=$B/html/%.txt): $B/html/%.txt: %
+$(figures:chapters/%=$B/html/%): $B/html/%: chapters/%
+$(assets):
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# One run makes minisearch.js, search-index.js and search-text.js.
+searching := $B/html/search-index.js $B/html/search-text.js $B/html/minisearch.js
+$B/html/search-index.js: $B/book.json $B/code.json pandoc/html/search.mjs pandoc/html/search.js $(wildcard code/*/restarts-*.txt)
+	@mkdir -p $(@D)
+	@node pandoc/html/search.mjs $B
+
+# What no rule here makes any more, because its source is gone, goes too.
+.PHONY: prune-html
+prune-html: stale = $(filter-out $(pages) $(assets) $(program_pages) $(searching) $(addprefix $B/html/,book.html .programs \
+	style.css script.js),$(shell find $B/html -type f 2>/dev/null))
+prune-html:
+	$(if $(stale),rm -f $(stale))
+	@find $B/html -mindepth 1 -type d -empty -delete 2>/dev/null || :
