@@ -4,7 +4,8 @@ shown   := $(sources) $(headers) $(scripts)
 program_pages := $(shown:%=$B/html/%.html)
 pages   := $B/html/index.html $(chapters:chapters/%.md=$B/html/%.html)
 assets  := $(shown:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
-html: $(pages) $B/html/book.html $B/html/.programs $(assets) $B/html/style.css $B/html/script.js $B/html/search-index.js prune-html
+html_files := $(pages) $(assets) $(addprefix $B/html/,book.html .programs style.css script.js search-index.js)
+html: $(html_files) prune-html
 
 # A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page, and the
 # book on one page. (The numbers of the lines come from code/.)
@@ -36,16 +37,15 @@ $(assets):
 	@mkdir -p $(@D)
 	@cp $< $@
 
-# One run makes minisearch.js, search-index.js and search-text.js.
-searching := $B/html/search-index.js $B/html/search-text.js $B/html/minisearch.js
+# One run makes minisearch.js, search-text.js and search-index.js.
 $B/html/search-index.js: $B/book.json $B/code.json pandoc/html/search.mjs pandoc/html/search.js $(wildcard code/*/restarts-*.txt)
 	@mkdir -p $(@D)
 	@node pandoc/html/search.mjs $B
 
-# What no rule here makes any more, because its source is gone, goes too.
+# At last, what no rule here makes any more, because its source is gone, goes too.
 .PHONY: prune-html
-prune-html: stale = $(filter-out $(pages) $(assets) $(program_pages) $(searching) $(addprefix $B/html/,book.html .programs \
-	style.css script.js),$(shell find $B/html -type f 2>/dev/null))
-prune-html:
-	$(if $(stale),rm -f $(stale))
-	@find $B/html -mindepth 1 -type d -empty -delete 2>/dev/null || :
+prune-html: stale = $(filter-out $(html_files) $(program_pages) $(addprefix $B/html/,minisearch.js search-text.js),$\
+	$(shell find $B/html -type f))
+prune-html: $(html_files)
+	@$(if $(strip $(stale)),rm -f $(stale))
+	@find $B/html -mindepth 1 -type d -empty -delete
