@@ -24,7 +24,8 @@ function complain(name, line, message) {
 function eachElement(node, visit) {
   for (const child of node.childNodes) {
     if (!child.attrs) continue;
-    if (child.attrs.length) visit(Object.fromEntries(child.attrs.map(a => [a.name, a.value])), child.sourceCodeLocation?.startLine);
+    const attributes = Object.fromEntries(child.attrs.map(attribute => [attribute.name, attribute.value]));
+    visit(attributes, child.sourceCodeLocation?.startLine);
     eachElement(child.content ?? child, visit);
   }
 }

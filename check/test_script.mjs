@@ -18,26 +18,30 @@ const test = (name, run) => tests.push([name, run]);
 // ---------------------------------------------------------------------------------------------------- the data
 
 const paragraph = (section, text, more) => ({ section, tag: "p", text, terms: [], codes: [], place: "text", ...more });
-const chapter = (name, title, sections, paragraphs) => ({ file: `chapters/${name}.md`, name, number: name.split("-")[0], title,
+const chapter = (name, title, sections, paragraphs) => ({
+  file: `chapters/${name}.md`, name, number: name.split("-")[0], title,
   sections: [title, ...sections].map((title, i) => ({ id: title.toLowerCase(), level: i ? 2 : 1, title })),
-  paragraphs, listings: [], tables: [], terms: [] });
+  paragraphs, listings: [], tables: [], terms: [],
+});
 const example = { files: [
   chapter("1-one", "One", ["Calls", "More"], [
     paragraph(1, "You meet open, poll and EIO here; read, too.", { codes: ["open", "poll", "read"] }),
     paragraph(2, "Calls", { tag: "h" }), paragraph(2, "First a detail of SIGINT. SIGINT means: stop."),
     paragraph(2, "See read(2).", { codes: ["read(2)"] }), paragraph(2, "EIO: wrong guess.", { place: "box:predict" }),
     paragraph(3, "On poll", { tag: "h", codes: ["poll"] }), paragraph(3, "With poll you wait.", { codes: ["poll"] }),
-    paragraph(3, "Never a word of EDOM.", { place: "exercise" }), paragraph(3, "A pipe has no name: pipe.", { codes: [] })]),
+    paragraph(3, "Never a word of EDOM.", { place: "exercise" }), paragraph(3, "A pipe has no name: pipe.")]),
   chapter("2-two", "Two", [], [paragraph(1, "EIO is an error of the device.", { terms: ["EIO"] }),
     paragraph(1, "open opens a file.", { codes: ["open"] }), paragraph(1, "read reads.", { codes: ["read"] })]),
-  chapter("a-table", "Table", [], [paragraph(1, "open restarts.", { codes: ["open"], terms: ["open"] }), paragraph(1, "SO_ERROR tells it.")]),
+  chapter("a-table", "Table", [], [paragraph(1, "open restarts.", { codes: ["open"], terms: ["open"] }),
+    paragraph(1, "SO_ERROR tells it.")]),
 ] };
 
 test("sections of the book are places, below their headings", () => {
   const { pages, places } = readBook(example);
   assert.deepEqual(pages.map(p => [p.name, p.title, p.chapter]),
     [["1-one.html", "1. One", true], ["2-two.html", "2. Two", true], ["a-table.html", "a. Table", false]]);
-  assert.deepEqual(places.map(p => [p.page, p.title, p.id]), [[0, "", ""], [0, "Calls", "calls"], [0, "More", "more"], [1, "", ""], [2, "", ""]]);
+  assert.deepEqual(places.map(p => [p.page, p.title, p.id]),
+    [[0, "", ""], [0, "Calls", "calls"], [0, "More", "more"], [1, "", ""], [2, "", ""]]);
   assert.match(places[1].text, /^First a detail .* guess\.$/);
 });
 test("a name is explained where it is bold, below its heading, at a sentence's beginning, or first met", () => {

@@ -13,8 +13,9 @@
 --       "own": [ what it defines ], "includes": [ "01-x/z.h" ],
 --       "words": [ [ word, its first line, how often ] ], "calls": [ words that stand before a parenthesis ] } ] }
 --
--- Universal ctags says what is defined; it knows no comments and no uses, which are tokens of source.lua. A code.json that
--- would say the same keeps its time. Exit status: 0, 1 when a file cannot be read or a fragment is malformed, 2 usage.
+-- Universal ctags says what is defined; it knows no comments and no uses, which are tokens of source.lua. A code.json
+-- that would say the same keeps its time. Exit status: 0, 1 when a file cannot be read or a fragment is malformed,
+-- 2 for a wrong call.
 
 local json = require 'dkjson'
 local here = arg[0]:match('^.*/') or ''
@@ -45,8 +46,8 @@ local function tags_of(files)
   for i, file in ipairs(files) do
     tags[file.path], paths[i] = {}, lib.quoted(file.path)
   end
-  local ctags = io.popen('ctags --quiet --options=NONE -f - --output-format=json --languages=C,Python --langmap=C:.c.h --fields=-P '
-    .. '--fields=+neStr --kinds-C=+plz --extras=+r --sort=no ' .. table.concat(paths, ' '))
+  local ctags = io.popen('ctags --quiet --options=NONE -f - --output-format=json --languages=C,Python --langmap=C:.c.h '
+    .. '--fields=-P --fields=+neStr --kinds-C=+plz --extras=+r --sort=no ' .. table.concat(paths, ' '))
   for line in ctags:lines() do
     local tag = json.decode(line)
     if tag and tag._type == 'tag' then table.insert(tags[tag.path], tag) end

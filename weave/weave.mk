@@ -17,6 +17,8 @@ weave: $B/book.json $B/code.list
 check-weave: $B/book.json $B/code.list $B/code/programs.list
 	@$(LUA) weave/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
 	@tail -n 1 $B/check-weave.log
+	@$(LUA) weave/test_code.lua >$B/check-code.log 2>&1 || { cat $B/check-code.log; exit 1; }
+	@tail -n 1 $B/check-code.log
 	@$(LUA) weave/weave.lua --check $B
 
 ##   make trace       record anew the strace logs of which the figures are drawn (ONLY=...: as above)

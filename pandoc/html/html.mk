@@ -9,7 +9,7 @@ html: $(html_files) prune-html
 
 # A page is made from its own chapter and the list of chapters in book.md: touching a chapter makes one page, and the
 # book on one page. (The numbers of the lines come from code/.)
-page_parts := pandoc/html/html.yaml pandoc/html/page.html pandoc/html/head.html pandoc/html/nav.html pandoc/book.lua weave/source.lua pandoc/html/highlight.lua
+page_parts := pandoc/book.lua weave/source.lua $(addprefix pandoc/html/,html.yaml page.html head.html nav.html highlight.lua)
 $B/html/index.html: book.md $(page_parts)
 $(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md book.md $(page_parts) $(figures)
 $(foreach c,$(chapters),$(eval $(c:chapters/%.md=$B/html/%.html): $(wildcard $(c:chapters/%.md=code/%)/*.[ch])))
@@ -21,8 +21,8 @@ $B/html/book.html: book.md $(chapters) $(page_parts) $(figures) $(shown)
 	pandoc -d pandoc/html/html.yaml -M whole --toc-depth=3 $< -o $@
 
 # The pages of the programs, all in one run.
-$B/html/.programs: $B/code.json $B/book.json $(shown) pandoc/html/program.lua pandoc/html/program.html pandoc/html/head.html \
-		weave/lib.lua weave/source.lua pandoc/html/highlight.lua
+$B/html/.programs: $B/code.json $B/book.json $(shown) weave/lib.lua weave/source.lua \
+		$(addprefix pandoc/html/,program.lua program.html head.html highlight.lua)
 	@mkdir -p $(sort $(dir $(program_pages)))
 	@echo "pandoc/html/program.lua: the pages of the programs"
 	@$(LUA) pandoc/html/program.lua $B
@@ -38,7 +38,7 @@ $(assets):
 	@cp $< $@
 
 # One run makes minisearch.js, search-text.js and search-index.js.
-$B/html/search-index.js: $B/book.json $B/code.json pandoc/html/search.mjs pandoc/html/search.js $(wildcard code/*/restarts-*.txt)
+$B/html/search-index.js: $B/book.json $B/code.json $(addprefix pandoc/html/,search.mjs search.js) $(wildcard code/*/restarts-*.txt)
 	@mkdir -p $(@D)
 	@node pandoc/html/search.mjs $B
 

@@ -2,8 +2,8 @@
 --
 --   lua5.4 pandoc/html/program.lua BUILD
 --
--- Who shows which fragment and claims which test, and what the files are, is in BUILD/book.json and BUILD/code.json. The
--- folders are there already. Run from the top of the book. Exit status: 0, 1 when a file is missing.
+-- Who shows which fragment and claims which test, and what the files are, is in BUILD/book.json and BUILD/code.json.
+-- Run from the top of the book, when the folders are there. Exit status: 0, 1 when a file is missing, 2 for a wrong call.
 --
 -- A page has an id for each line (L12) and for each test (its name); at each fragment's first line it leads back to
 -- the listing in the chapter. program.html says what stands around the code: $name$ is a value, $name.html()$ a file,
@@ -52,24 +52,28 @@ local function links(names, this)
   return table.concat(out, '\n')
 end
 
+local function group(title, names, this)
+  return #names > 0 and ('<li class="group">%s\n<ul>\n%s\n</ul></li>\n'):format(title, links(names, this)) or ''
+end
+
+local function chapter_link(folder) return ('<a href="../../%s.html">%s</a>'):format(folder, escape(titles[folder])) end
+
 local function contents(folder, name)
-  local programs, tests, out = {}, {}, {}
+  local programs, tests = {}, {}
   for _, other in ipairs(files) do
     local of, called = other.file:match('^(.*)/([^/]+)$')
     if of == folder then table.insert(other.kind == 'test' and tests or programs, called) end
   end
-  if titles[folder] then table.insert(out, ('<li><a href="../../%s.html">%s</a></li>'):format(folder, escape(titles[folder]))) end
-  table.insert(out, '<li><a href="../../index.html#contents">Contents</a></li>')
-  if #programs > 0 then table.insert(out, '<li class="group">Programs\n<ul>\n' .. links(programs, name) .. '\n</ul></li>') end
-  if #tests > 0 then table.insert(out, '<li class="group">Tests\n<ul>\n' .. links(tests, name) .. '\n</ul></li>') end
-  return '<ul class="chapters">\n' .. table.concat(out, '\n') .. '\n</ul>'
+  return '<ul class="chapters">\n' .. (titles[folder] and '<li>' .. chapter_link(folder) .. '</li>\n' or '')
+    .. '<li><a href="../../index.html#contents">Contents</a></li>\n'
+    .. group('Programs', programs, name) .. group('Tests', tests, name) .. '</ul>'
 end
 
 -- A fragment's first line, whose comment leads to the listing.
 local function fragment_line(line, file, fragment)
   local chapter = shown_in[file] and shown_in[file][fragment.name]
-  return chapter and ('<a class="explained" href="../../%s.html#%s" title="Explained in chapter %s">%s</a>'):format(chapter,
-    source.fragment_id(file, fragment.number), escape(titles[chapter] or chapter), escape(line))
+  return chapter and ('<a class="explained" href="../../%s.html#%s" title="Explained in chapter %s">%s</a>'):format(
+    chapter, source.fragment_id(file, fragment.number), escape(titles[chapter] or chapter), escape(line))
 end
 
 -- The test's name with its id; and with those of the tests that one function makes for several cases: the claims name
@@ -99,7 +103,8 @@ local function listing(text, record)
   end
   for _, test in ipairs(record.tests) do is_function[test.name] = true end
   for _, test in ipairs(record.tests) do
-    html[test.line] = html[test.line]:gsub('%f[%w_]' .. test.name .. '%f[^%w_]', anchors(test.name, file, is_function), 1)
+    local anchor = anchors(test.name, file, is_function)
+    html[test.line] = html[test.line]:gsub('%f[%w_]' .. test.name .. '%f[^%w_]', anchor, 1)
   end
   for n, line in ipairs(html) do html[n] = ('<span id="L%d" data-l="%d">%s</span>\n'):format(n, n, line) end
   for first = 1, #html - PART + 1, PART do
@@ -131,11 +136,13 @@ local function page(template, record)
   local values = {
     lang = book.lang, root = '../../', booktitle = title, pagetitle = escape(name) .. ' - ' .. title,
     description = ('%s, %s, of the book %s.'):format(escape(record.file), lines, title),
-    contents = contents(folder, name), heading = breakable(name), name = name, file = escape(record.file), lines = lines,
-    from = titles[folder] and ('<a href="../../%s.html">%s</a>'):format(folder, escape(titles[folder])) or 'code/' .. folder,
+    contents = contents(folder, name), from = titles[folder] and chapter_link(folder) or 'code/' .. folder,
+    heading = breakable(name), name = name, file = escape(record.file), lines = lines,
     tests = list_of_tests(record.tests), code = code,
   }
-  return (template:gsub('%$(%w+)%$', function(key) return assert(values[key], 'program.html: there is no $' .. key .. '$') end))
+  return (template:gsub('%$(%w+)%$', function(key)
+    return values[key] or error('program.html: there is no $' .. key .. '$', 0)
+  end))
 end
 
 local function main(build)
@@ -144,8 +151,11 @@ local function main(build)
     os.exit(2)
   end
   read_model(build)
-  local template = read(here .. 'program.html'):gsub('%$(%w+%.html)%(%)%$\n', function(name) return read(here .. name) end)
-  for _, record in ipairs(files) do lib.write(build .. '/html/code/' .. record.file .. '.html', page(template, record)) end
+  local template = read(here .. 'program.html')
+  template = template:gsub('%$(%w+%.html)%(%)%$\n', function(name) return read(here .. name) end)
+  for _, record in ipairs(files) do
+    lib.write(build .. '/html/code/' .. record.file .. '.html', page(template, record))
+  end
 end
 
 main(arg[1])

@@ -23,7 +23,8 @@ import { pathToFileURL } from "node:url";
 // The same words, so that what is asked is found as it was indexed. (Also run in the browser.)
 const tokenize = text => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) || [];
 const processTerm = term =>
-  /^(an?|the|and|or|of|to|in|it|its|is|are|was|that|this|with|for|on|as|at|by|be|but|not|so|from)$/.test(term) ? null : term;
+  /^(an?|the|and|or|of|to|in|it|its|is|are|was|that|this|with|for|on|as|at|by|be|but|not|so|from)$/.test(term) ?
+    null : term;
 
 const DEEPEST = 3; // headings below this level begin no place of their own
 
@@ -45,7 +46,8 @@ function placesOf(file, page) {
   return places;
 }
 
-// The pages of the book, in its order: { name, title, chapter }, and their places. An appendix has a letter for its number.
+// The pages of the book, in its order: { name, title, chapter }, and their places. An appendix has a letter for its
+// number, and is no chapter.
 export function readBook({ files }) {
   const pages = files.map(({ name, number, title }) => ({ name: name ? `${name}.html` : "index.html",
     title: number ? `${number}. ${title}` : title, chapter: /^\d/.test(number) }));
@@ -70,11 +72,12 @@ export function sentence(text, name) {
 const bare = code => code.replace(/\(\d?\w*\)$/, "");
 const has = (codes, name) => codes.some(code => bare(code) === name);
 
-// Whether a paragraph has a name of the system. One in capitals needs no mark; a word like `signal` must be set as code.
-const mentions = (paragraph, name) => word(name).test(paragraph.text) && (/[A-Z_\d]/.test(name) || has(paragraph.codes, name));
+// Whether a paragraph has a name of the system. One in capitals needs no mark; a word like `signal` must be set as
+// code.
+const mentions = ({ text, codes }, name) => word(name).test(text) && (/[A-Z_\d]/.test(name) || has(codes, name));
 
-// How a paragraph can explain a name, the best way first: by what stands where, never by what the words mean. Comes back
-// with the text to quote from. `isFirst`: it is in the chapter that has the name first.
+// How a paragraph can explain a name, the best way first: by what stands where, never by what the words mean. Comes
+// back with the text to quote from. `isFirst`: it is in the chapter that has the name first.
 const begins = (name, { text }) => {
   const at = text.search(new RegExp(`(?<=^|[.?!] )${escapeRegExp(name)}(?=[ ,(])`));
   return at >= 0 && text.slice(at);
@@ -90,7 +93,7 @@ const ways = [
   // A sentence begins with it.
   (name, paragraph, place, isFirst) => isFirst && begins(name, paragraph),
   // Its page of the manual is named.
-  (name, { codes, text }, place, isFirst) => isFirst && codes.some(code => code !== name && bare(code) === name) && text,
+  (name, { codes, text }, place, isFirst) => isFirst && has(codes.filter(code => code !== name), name) && text,
   (name, paragraph) => paragraph.tag === "p" && begins(name, paragraph),
   // A word of the section's title is the same.
   (name, { text }, place) => new RegExp(`\\b${escapeRegExp(name)}\\b`, "i").test(place.title) && text,
@@ -102,7 +105,8 @@ const explains = ({ tag, place }) => tag !== "td" && !/^(exercise|further|box:pr
 export function definition({ pages, places }, name) {
   const all = places.flatMap((place, number) => pages[place.page].name === "index.html" ? [] :
     place.paragraphs.filter(p => explains(p) && mentions(p, name)).map(paragraph => ({ number, place, paragraph })));
-  const inText = all.filter(f => f.paragraph.tag !== "note"), inChapters = inText.filter(f => pages[f.place.page].chapter);
+  const inText = all.filter(({ paragraph }) => paragraph.tag !== "note");
+  const inChapters = inText.filter(({ place }) => pages[place.page].chapter);
   const found = [inChapters, inText, all].find(list => list.length) ?? [];
   for (const way of ways) {
     for (const { number, place, paragraph } of found) {
@@ -143,7 +147,8 @@ export function summaryOf(table, name) {
     return [`of ${table.length} waits, ${count[0]} end with EINTR after a handler without SA_RESTART, ` +
       `${count[1]} after one with it, ${count[2]} after stop and continue`];
   }
-  return name === "SA_RESTART" ? [`of ${count[0]} waits that would end with EINTR, ${count[0] - count[1]} go on with SA_RESTART`] : [];
+  if (name !== "SA_RESTART") return [];
+  return [`of ${count[0]} waits that would end with EINTR, ${count[0] - count[1]} go on with SA_RESTART`];
 }
 
 // ---------------------------------------------------------------------------------------------------- things
@@ -155,7 +160,8 @@ const rank = source => (/^\d/.test(source.file) ? 2000 : 0) + (/^(program|preloa
 
 // Who uses a word of C, best first: [source, line]; not the module itself that has it.
 function usersOf(sources, name, module) {
-  const users = sources.filter(s => /\.c$/.test(s.file) && s.kind !== "test" && s.file.replace(/\.c$/, ".h") !== module && s.words.has(name));
+  const users = sources.filter(s => /\.c$/.test(s.file) && s.kind !== "test" && s.file.replace(/\.c$/, ".h") !== module &&
+    s.words.has(name));
   const weight = s => rank(s) + s.words.get(name).count;
   return users.sort((a, b) => weight(b) - weight(a)).slice(0, MOST_USES).map(s => [s.number, s.words.get(name).line]);
 }
@@ -175,8 +181,8 @@ function ourThings(sources, places) {
     if (s.kind === "test") return [{ name: stem, kind: "tests", ...parts }];
     if (!name.endsWith(".h")) return [{ name: stem, kind: "program", ...parts }];
     return [{ name, kind: "module", ...parts, uses: includersOf(sources, s.file) },
-      ...s.functions.filter(f => f.prototype).map(f => ({ name: f.name, kind: "function", about: f.about, source: s.number,
-        line: f.line, uses: usersOf(sources, f.name, s.file) }))];
+      ...s.functions.filter(f => f.prototype).map(({ name, about, line }) =>
+        ({ name, kind: "function", about, source: s.number, line, uses: usersOf(sources, name, s.file) }))];
   });
 }
 
@@ -189,8 +195,8 @@ function kindOf(name, calls) {
   if (calls.has(name)) return "call";
 }
 
-// What the book names that is not its own: calls, error numbers, signals and flags. A call has a page of the manual or a
-// row in the table, or is one that the book speaks of and the code calls.
+// What the book names that is not its own: calls, error numbers, signals and flags. A call has a page of the manual or
+// a row in the table, or is one that the book speaks of and the code calls.
 function theirThings(sources, book, table, tablePlace) {
   const paragraphs = book.places.flatMap(place => place.paragraphs);
   const own = new Set(sources.flatMap(s => s.own));
@@ -202,7 +208,7 @@ function theirThings(sources, book, table, tablePlace) {
     }
   }
   const theirs = name => !own.has(name) || calls.has(name) || name in errors;
-  const called = new Set(sources.flatMap(s => /\.c$/.test(s.file) ? s.calls : []).filter(name => /^[a-z]/.test(name) && !own.has(name)));
+  const called = new Set(sources.filter(s => /\.c$/.test(s.file)).flatMap(s => s.calls).filter(name => !own.has(name)));
   return [...mentioned].sort().filter(theirs).flatMap(name => {
     const kind = kindOf(name, { has: name => calls.has(name) || called.has(name) });
     const rows = [...rowsOf(table, name), ...summaryOf(table, name)].map(row => [tablePlace, row]);
@@ -228,7 +234,7 @@ function makeIndex(bookModel, codeModel, MiniSearch) {
   const tablePlace = places.findIndex(place => place.tables.some(table => /\/restarts$/.test(table.file)));
   const table = tablePlace < 0 ? [] :
     readTable(fs.readFileSync(`code/${places[tablePlace].tables[0].file}-glibc.txt`, "utf8"));
-  const things = [...ourThings(sources, places), ...theirThings(sources, book, table, tablePlace), ...termThings(places)];
+  const things = [ourThings(sources, places), theirThings(sources, book, table, tablePlace), termThings(places)].flat();
   const search = new MiniSearch({ fields: ["title", "text"], tokenize, processTerm });
   search.addAll(places.map(({ page, level, title, text }, id) =>
     ({ id, title: `${title} ${level === 1 ? pages[page].title : ""}`, text })));
