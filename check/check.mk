@@ -16,7 +16,7 @@ check-names: $B/book.json
 
 ##   make check-pages every link of the pages leads somewhere; the PDF is whole
 check-pages: book
-	@$(LUA) check/check_links.lua $B/html
+	@node check/check_links.mjs $B/html
 	@$(LUA) check/test_check_pdf.lua $B >$B/check-pdf.log 2>&1 || { cat $B/check-pdf.log; exit 1; }
 	@tail -n 1 $B/check-pdf.log
 	@$(LUA) check/check_pdf.lua $B/interrupted.pdf $B/interrupted-letter.pdf

@@ -1,4 +1,4 @@
--- Each of check_links.lua, check_spelling.lua and check_formats.lua finds its fault: lua5.4 check/test_checks.lua BUILD
+-- Each of check_links.mjs, check_spelling.lua and check_formats.lua finds its fault: lua5.4 check/test_checks.lua BUILD
 -- Takes a page and the EPUB of BUILD, and breaks copies of them.
 local build = arg[1] or "build"
 local folder = build .. "/test_checks"
@@ -42,10 +42,15 @@ end
 local page = "<!DOCTYPE html>\n<html lang=\"en\"><head><title>One</title></head><body><p id=\"a\">%s</p></body></html>\n"
 local function links(name, body, fault)
   write("html/one.html", page:format(body))
-  finds("links: " .. name, fault, "%s check/check_links.lua %s/html", lua, folder)
+  finds("links: " .. name, fault, "node check/check_links.mjs %s/html", folder)
 end
 links("right ones", '<a href="#a">a</a> <a href="one.html#a">a</a> <a href="https://example.org/x#y">far</a>')
+links("what is no element", '<!-- <a href="two.html"> --> <code title="&lt;a href=\'three.html\'>">x</code>')
 links("no such file", '<a href="two.html">two</a>', "link to two.html: there is no such file")
+links("no such file, in other quotes", "<a class=b href='two.html'>two</a>", "one.html:2: link to two.html: there is no such file")
+links("no such file, without quotes", '<a href=two.html>two</a>', "link to two.html: there is no such file")
+links("a folder", '<a href="../html/">here</a>', "link to ../html/: there is no such file")
+links("half an escape", '<a href="%E0%A4">x</a>', "link to %E0%A4: there is no such file")
 links("no such image", '<img alt="" src="figures/x.svg">', "link to figures/x.svg: there is no such file")
 links("no such id", '<a href="#b">b</a>', "link to #b: the page has no such id")
 links("an id twice", '<b id="a">a</b>', "the id a stands twice")

@@ -2,6 +2,13 @@
 
 weaver := weave/weave.lua weave/lib.lua weave/source.lua
 
+# What there is in code/. It keeps its time when it stays the same; so a stamp tells that it is up to date.
+$B/code.json: $B/model/.code ;
+$B/model/.code: $B/code.list $(sources) $(headers) $(scripts) weave/code.lua weave/lib.lua weave/source.lua
+	@mkdir -p $(@D)
+	@$(LUA) weave/code.lua $B
+	@touch $@
+
 ##   make weave       refresh the listings, sessions and tables in the chapters
 .PHONY: weave check-weave
 weave: $B/book.json $B/code.list
@@ -10,6 +17,8 @@ weave: $B/book.json $B/code.list
 check-weave: $B/book.json $B/code.list $B/code/programs.list
 	@$(LUA) weave/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
 	@tail -n 1 $B/check-weave.log
+	@$(LUA) weave/test_code.lua >$B/check-code.log 2>&1 || { cat $B/check-code.log; exit 1; }
+	@tail -n 1 $B/check-code.log
 	@$(LUA) weave/weave.lua --check $B
 
 ##   make trace       record anew the strace logs of which the figures are drawn (ONLY=...: as above)

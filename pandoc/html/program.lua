@@ -1,111 +1,91 @@
--- Make the page of each file of code/: code/05-x/y.c becomes FOLDER/code/05-x/y.c.html.
+-- Make the page of each file of code/: code/05-x/y.c becomes BUILD/html/code/05-x/y.c.html.
 --
---   lua5.4 pandoc/html/program.lua FOLDER FRAGMENTS FILE...
---   lua5.4 pandoc/html/program.lua --fragments FILE.md... >FRAGMENTS
+--   lua5.4 pandoc/html/program.lua BUILD
 --
--- FRAGMENTS says which chapter shows which fragment, and which tests are claimed. It is a file of its own so that a changed chapter, whose
--- fragments mostly stay, makes no program page anew.
+-- Who shows which fragment and claims which test, and what the files are, is in BUILD/book.json and BUILD/code.json.
+-- Run from the top of the book, when the folders are there. Exit status: 0, 1 when a file is missing, 2 for a wrong call.
 --
 -- A page has an id for each line (L12) and for each test (its name); at each fragment's first line it leads back to
--- the listing in the chapter. Its head is that of page.html.
+-- the listing in the chapter. program.html says what stands around the code: $name$ is a value, $name.html()$ a file,
+-- as in the templates of pandoc.
 
+local json = require 'dkjson'
 local here = arg[0]:match('^.*/') or ''
+local lib = dofile(here .. '../../weave/lib.lua')
 local source = dofile(here .. '../../weave/source.lua')
 local highlight = dofile(here .. 'highlight.lua')
 local escape = highlight.escape
 
-local function read(path)
-  local file = assert(io.open(path, 'rb'))
-  local text = file:read('a')
-  file:close()
-  return text
-end
+local function read(path) return lib.read(path) or error(path .. ': cannot be read', 0) end
 
--- All that is in book.md about the chapters: titles by name.
-local titles = {}
-local function read_titles()
-  for title, name in read('book.md'):gmatch('%- %[([^\n]-)%]%(chapters/([%w-]+)%.md%)') do titles[name] = title end
-end
+-- The model, looked up by file -------------------------------------------------
 
--- Lines of 'chapter file fragment', and of 'claim file test', with tabs between.
-local function list_fragments(paths)
-  for _, path in ipairs(paths) do
-    local chapter = path:match('([%w_-]+)%.md$')
-    for file, fragment in read(path):gmatch('```c {file="([^"]+)" fragment="([^"]+)"') do
-      io.write(chapter, '\t', file, '\t', fragment, '\n')
+local book, files
+local titles = {} -- of the chapters, by folder
+local shown_in = {} -- by file and fragment: the chapter's name
+local claimed = {} -- by file: a list of tests
+
+local function read_model(build)
+  book, files = assert(json.decode(read(build .. '/book.json'))), assert(json.decode(read(build .. '/code.json'))).files
+  for _, chapter in ipairs(book.files) do
+    if chapter.number then titles[chapter.name] = chapter.number .. '. ' .. chapter.title end
+    for _, listing in ipairs(chapter.listings) do
+      shown_in[listing.file] = shown_in[listing.file] or {}
+      shown_in[listing.file][listing.fragment] = chapter.name
     end
-    for file, test in read(path):gmatch('%(%.%./code/([^)%s]+) "([%w_]+)"%)') do io.write('claim\t', file, '\t', test, '\n') end
-  end
-end
-
-local shown_in = {} -- by file and fragment: the chapter; and by file and test: 'claim'
-local function read_fragments(path)
-  for chapter, file, fragment in read(path):gmatch('([^\t\n]+)\t([^\t\n]+)\t([^\n]+)\n') do
-    shown_in[file] = shown_in[file] or {}
-    shown_in[file][fragment] = chapter
+    for _, claim in ipairs(chapter.claims) do
+      local file = claim.file:gsub('^code/', '')
+      claimed[file] = claimed[file] or {}
+      table.insert(claimed[file], claim.test)
+    end
   end
 end
 
 -- Parts of a page -------------------------------------------------------------
 
-local head -- of page.html, up to its </head>
-
-local function page_head(title, description)
-  local values = { lang = 'en-US', root = '../../', pagetitle = escape(title), description = escape(description) }
-  return (head:gsub('%$(%w+)%$', values))
-end
-
-local function in_folder(files, folder)
-  local programs, tests = {}, {}
-  for _, file in ipairs(files) do
-    local name = file:match('^code/' .. folder:gsub('%p', '%%%0') .. '/([^/]+)$')
-    if name then table.insert(name:find('^test_') and tests or programs, name) end
-  end
-  return programs, tests
-end
-
 local function links(names, this)
   local out = {}
   for i, name in ipairs(names) do
-    local here = name == this and ' aria-current="page"' or ''
-    out[i] = ('<li><a href="%s.html"%s>%s</a></li>'):format(name, here, name)
+    local current = name == this and ' aria-current="page"' or ''
+    out[i] = ('<li><a href="%s.html"%s>%s</a></li>'):format(name, current, name)
   end
   return table.concat(out, '\n')
 end
 
-local function tree(name, folder, files)
-  local programs, tests = in_folder(files, folder)
-  local chapter = titles[folder]
-  local out = {}
-  if chapter then
-    table.insert(out, ('<li><a href="../../%s.html">%s</a></li>'):format(folder, chapter))
+local function group(title, names, this)
+  return #names > 0 and ('<li class="group">%s\n<ul>\n%s\n</ul></li>\n'):format(title, links(names, this)) or ''
+end
+
+local function chapter_link(folder) return ('<a href="../../%s.html">%s</a>'):format(folder, escape(titles[folder])) end
+
+local function contents(folder, name)
+  local programs, tests = {}, {}
+  for _, other in ipairs(files) do
+    local of, called = other.file:match('^(.*)/([^/]+)$')
+    if of == folder then table.insert(other.kind == 'test' and tests or programs, called) end
   end
-  table.insert(out, '<li><a href="../../index.html#contents">Contents</a></li>')
-  if #programs > 0 then table.insert(out, '<li class="group">Programs\n<ul>\n' .. links(programs, name) .. '\n</ul></li>') end
-  if #tests > 0 then table.insert(out, '<li class="group">Tests\n<ul>\n' .. links(tests, name) .. '\n</ul></li>') end
-  return '<ul class="chapters">\n' .. table.concat(out, '\n') .. '\n</ul>'
+  return '<ul class="chapters">\n' .. (titles[folder] and '<li>' .. chapter_link(folder) .. '</li>\n' or '')
+    .. '<li><a href="../../index.html#contents">Contents</a></li>\n'
+    .. group('Programs', programs, name) .. group('Tests', tests, name) .. '</ul>'
 end
 
 -- A fragment's first line, whose comment leads to the listing.
-local function fragment_line(html, line, file, name, fragments)
-  local chapter = shown_in[file] and shown_in[file][name]
-  if not chapter or not fragments[name] then return html end
-  return ('<a class="explained" href="../../%s.html#%s" title="Explained in chapter %s">%s</a>'):format(chapter,
-    source.fragment_id(file, fragments[name].number), escape(titles[chapter] or chapter), escape(line))
+local function fragment_line(line, file, fragment)
+  local chapter = shown_in[file] and shown_in[file][fragment.name]
+  return chapter and ('<a class="explained" href="../../%s.html#%s" title="Explained in chapter %s">%s</a>'):format(
+    chapter, source.fragment_id(file, fragment.number), escape(titles[chapter] or chapter), escape(line))
 end
 
--- The name of the test that is defined on this line, or nil.
-local function test_on(line) return line:match('^static void ([%w_]+)%(void %*%*[%w_]+%)') end
-
-local is_function = {} -- the tests of this file
-
--- The test's name with its id; and with those of the tests that one function makes for several cases: their names
--- begin with its own.
-local function anchors(test, file)
+-- The test's name with its id; and with those of the tests that one function makes for several cases: the claims name
+-- them, and their names begin with its own.
+local function anchors(test, file, is_function)
   local html = ('<span class="test" id="%s">%s</span>'):format(test, test)
   local more = {}
-  for name, kind in pairs(shown_in[file] or {}) do
-    if kind == 'claim' and name:sub(1, #test + 1) == test .. '_' and not is_function[name] then table.insert(more, name) end
+  for _, name in ipairs(claimed[file] or {}) do
+    if name:sub(1, #test + 1) == test .. '_' and not is_function[name] and not more[name] then
+      more[name] = true
+      table.insert(more, name)
+    end
   end
   table.sort(more)
   for _, name in ipairs(more) do html = ('<span class="test" id="%s">%s</span>'):format(name, html) end
@@ -115,88 +95,67 @@ end
 -- The file, each line in a span with its id; a test's line has the test's name inside. Some lines together are a part,
 -- which the browser need not lay out before it is near the screen; the last lines are in none.
 local PART = 60
-local function listing(text, file)
-  local fragments, at = source.fragments(text, function() end), {}
-  for _, fragment in ipairs(fragments) do at[fragment.line] = fragment.name end
-  local lines, tests, n = {}, {}, 0
-  is_function = {}
-  for line in text:gmatch('[^\n]+') do is_function[test_on(line) or ''] = true end
-  local plain = (text .. '\n'):gmatch('([^\n]*)\n')
-  if text:sub(-1) == '\n' then text = text:sub(1, -2) end
-  for html in (highlight.highlight(text, file:match('%w+$')) .. '\n'):gmatch('([^\n]*)\n') do
-    local line = plain()
-    n = n + 1
-    local fragment, test = at[n], test_on(line)
-    if fragment then html = fragment_line(html, line, file, fragment, fragments) end
-    if test and not tests[test] then
-      html = html:gsub('%f[%w_]' .. test .. '%f[^%w_]', anchors(test, file), 1)
-      tests[test] = true
-      table.insert(tests, test)
-    end
-    lines[n] = ('<span id="L%d" data-l="%d">%s</span>\n'):format(n, n, html)
+local function listing(text, record)
+  local file, lines, is_function = record.file, source.lines(text), {}
+  local html = source.lines(highlight.highlight(text, file:match('%w+$')))
+  for _, fragment in ipairs(record.fragments) do
+    html[fragment.line] = fragment_line(lines[fragment.line], file, fragment) or html[fragment.line]
   end
-  for first = 1, n - PART + 1, PART do
+  for _, test in ipairs(record.tests) do is_function[test.name] = true end
+  for _, test in ipairs(record.tests) do
+    local anchor = anchors(test.name, file, is_function)
+    html[test.line] = html[test.line]:gsub('%f[%w_]' .. test.name .. '%f[^%w_]', anchor, 1)
+  end
+  for n, line in ipairs(html) do html[n] = ('<span id="L%d" data-l="%d">%s</span>\n'):format(n, n, line) end
+  for first = 1, #html - PART + 1, PART do
     local last = first + PART - 1
-    lines[first], lines[last] = '<span class="part">' .. lines[first], lines[last] .. '</span>'
+    html[first], html[last] = '<span class="part">' .. html[first], html[last] .. '</span>'
   end
-  return table.concat(lines), tests, n
-end
-
-local function list_of_tests(tests)
-  if #tests == 0 then return '' end
-  local out = {}
-  for i, test in ipairs(tests) do out[i] = ('<li><a href="#%s">%s</a></li>'):format(test, (test:gsub('_', '_<wbr>'))) end
-  return ('<details class="tests"><summary>%d test%s</summary>\n<ul>\n%s\n</ul></details>\n'):format(#tests,
-    #tests == 1 and '' or 's', table.concat(out, '\n'))
+  return table.concat(html), #html
 end
 
 local function count(n, what) return n == 1 and n .. ' ' .. what or n .. ' ' .. what .. 's' end
 
-local function page(path, files)
-  local file = path:match('^code/(.+)$')
-  local folder, name = file:match('^(.*)/([^/]+)$')
-  local code, tests, lines = listing(read(path), file)
-  local navigation = tree(name, folder, files)
-  local from = titles[folder] and ('<a href="../../%s.html">%s</a>'):format(folder, titles[folder]) or 'code/' .. folder
-  return page_head(name .. ' - Interrupted', ('%s, %s, of the book Interrupted.'):format(file, count(lines, 'line')))
-    .. '<body class="program">\n<a class="skip" href="#text">Skip to the program</a>\n'
-    .. '<header class="top"><a href="../../index.html">Interrupted</a><div id="tools"></div></header>\n'
-    .. '<nav class="fold" aria-label="Contents"><details><summary>Contents</summary>\n' .. navigation .. '</details></nav>\n'
-    .. '<nav class="side" aria-label="Contents">\n' .. navigation .. '</nav>\n'
-    .. '<main id="text">\n<h1><code>' .. name:gsub('_', '_<wbr>') .. '</code></h1>\n'
-    .. ('<p class="facts">%s · %s · <a href="%s.txt">plain text</a></p>\n'):format(from, count(lines, 'line'), name)
-    .. list_of_tests(tests)
-    .. '<figure class="listing"><figcaption><code>' .. escape(file) .. '</code></figcaption>\n'
-    .. '<pre class="numbered" tabindex="0"><code>' .. code .. '</code></pre></figure>\n</main>\n</body>\n</html>\n'
+local function breakable(name) return (name:gsub('_', '_<wbr>')) end
+
+local function list_of_tests(tests)
+  if #tests == 0 then return '' end
+  local out = {}
+  for i, test in ipairs(tests) do out[i] = ('<li><a href="#%s">%s</a></li>'):format(test.name, breakable(test.name)) end
+  return ('<details class="tests"><summary>%s</summary>\n<ul>\n%s\n</ul></details>\n'):format(count(#tests, 'test'),
+    table.concat(out, '\n'))
 end
 
-local function write(path, text)
-  local file = assert(io.open(path, 'wb'))
-  assert(file:write(text))
-  assert(file:close())
+-- Pages -----------------------------------------------------------------------
+
+local function page(template, record)
+  local folder, name = record.file:match('^(.*)/([^/]+)$')
+  local code, lines = listing(read('code/' .. record.file), record)
+  lines = count(lines, 'line')
+  local title = escape(book.title)
+  local values = {
+    lang = book.lang, root = '../../', booktitle = title, pagetitle = escape(name) .. ' - ' .. title,
+    description = ('%s, %s, of the book %s.'):format(escape(record.file), lines, title),
+    contents = contents(folder, name), from = titles[folder] and chapter_link(folder) or 'code/' .. folder,
+    heading = breakable(name), name = name, file = escape(record.file), lines = lines,
+    tests = list_of_tests(record.tests), code = code,
+  }
+  return (template:gsub('%$(%w+)%$', function(key)
+    return values[key] or error('program.html: there is no $' .. key .. '$', 0)
+  end))
 end
 
-local function write_pages(folder, files)
-  local made = {}
-  for _, path in ipairs(files) do
-    local to = folder .. '/' .. path
-    local into = to:match('^(.*)/')
-    if not made[into] then
-      assert(os.execute("mkdir -p '" .. into .. "'"))
-      made[into] = true
-    end
-    write(to .. '.html', page(path, files))
+local function main(build)
+  if not build then
+    io.stderr:write('usage: lua5.4 pandoc/html/program.lua BUILD\n')
+    os.exit(2)
+  end
+  read_model(build)
+  local template = read(here .. 'program.html')
+  template = template:gsub('%$(%w+%.html)%(%)%$\n', function(name) return read(here .. name) end)
+  for _, record in ipairs(files) do
+    lib.write(build .. '/html/code/' .. record.file .. '.html', page(template, record))
   end
 end
 
-local function main()
-  if arg[1] == '--fragments' then return list_fragments { table.unpack(arg, 2) } end
-  read_titles()
-  read_fragments(arg[2])
-  head = read(here .. 'page.html'):match('^.-</head>\n')
-  local files = { table.unpack(arg, 3) }
-  table.sort(files)
-  write_pages(arg[1], files)
-end
-
-main()
+main(arg[1])

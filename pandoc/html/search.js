@@ -47,7 +47,7 @@ function startSearch({ make, load, root, search, input, found, results }) {
     return data.pages[number][1] + (title ? " › " + title : "");
   };
   const codeLink = (source, at) => "code/" + data.sources[source] + (at ? "#" + at : "");
-  const codeName = source => data.sources[source].replace(/\.(html|txt)$/, "");
+  const codeName = source => data.sources[source].replace(/\.html$/, "");
   const link = (href, ...children) => make("a", { href: new URL(href, root) }, ...children);
   const where = text => make("span", { class: "where" }, text);
 
@@ -60,10 +60,10 @@ function startSearch({ make, load, root, search, input, found, results }) {
     entry(codeLink(source, test), "Tested in " + codeName(source), test.replaceAll("_", " "), words);
 
   // All we know of a thing: what it is, where it is explained, who uses it, its rows in the table, and tests about it.
-  const thingEntries = ({ name, def, also, about, place, rows = [], source, line, uses = [] }, words, tests) => {
+  const thingEntries = ({ name, def, about, place, rows = [], source, line, uses = [] }, words, tests) => {
     const list = [];
     if (source !== undefined) list.push(entry(codeLink(source, line && "L" + line), codeName(source), about, words));
-    for (const d of [def, also]) if (d) list.push(entry(placeLink(...d), placeName(d[0]), d[1], words));
+    if (def) list.push(entry(placeLink(...def), placeName(def[0]), def[1], words));
     if (place !== undefined) list.push(entry(placeLink(place), "Explained in " + placeName(place)));
     const users = [];
     for (let i = 0; i < uses.length; i += 2) {
@@ -71,14 +71,14 @@ function startSearch({ make, load, root, search, input, found, results }) {
       users.push(i ? ", " : "", link(codeLink(user, at && "L" + at), codeName(user).replace(/.*\//, "")));
     }
     if (users.length) list.push(make("li", { class: "uses" }, where("Used in "), ...users));
-    for (const [at, row] of rows) {
-      list.push(entry(at < 0 ? codeLink(data.table) : placeLink(at), at < 0 ? "What restarts" : placeName(at), row, words));
-    }
+    for (const [at, row] of rows) list.push(entry(placeLink(at), placeName(at), row, words));
     return list.concat(tests.map(test => testEntry(test, words)));
   };
 
-  const thingLine = (thing, words) => entry(thing.def ? placeLink(...thing.def) : codeLink(thing.source, thing.line && "L" + thing.line),
-    `${thing.name}, ${thing.kind}`, thing.def?.[1] ?? thing.about, words);
+  const thingLink = ({ def, source, line, rows, uses }) => def ? placeLink(...def) : rows ? placeLink(rows[0][0]) :
+    source === undefined ? codeLink(uses[0], "L" + uses[1]) : codeLink(source, line && "L" + line);
+  const thingLine = (thing, words) =>
+    entry(thingLink(thing), `${thing.name}, ${thing.kind}`, thing.def?.[1] ?? thing.about ?? thing.rows?.[0][1], words);
 
   const section = (title, kind, entries) => entries.length &&
     make("section", {}, make("h2", {}, title, kind && make("small", {}, " " + kind)), make("ul", {}, ...entries));
