@@ -18,22 +18,27 @@ const test = (name, run) => tests.push([name, run]);
 // ---------------------------------------------------------------------------------------------------- the data
 
 const paragraph = (section, text, more) => ({ section, tag: "p", text, terms: [], codes: [], place: "text", ...more });
-const chapter = (name, title, sections, paragraphs) => ({
+const code = (section, text, ...codes) => paragraph(section, text, { codes });
+const chapter = (name, title, sections, paragraphs, terms = []) => ({
   file: `chapters/${name}.md`, name, number: name.split("-")[0], title,
   sections: [title, ...sections].map((title, i) => ({ id: title.toLowerCase(), level: i ? 2 : 1, title })),
-  paragraphs, listings: [], tables: [], terms: [],
+  paragraphs, listings: [], tables: [], terms,
 });
 const example = { files: [
-  chapter("1-one", "One", ["Calls", "More"], [
-    paragraph(1, "You meet open, poll and EIO here; read, too.", { codes: ["open", "poll", "read"] }),
+  chapter("1-one", "One", ["Calls", "Close once"], [
+    code(1, "You meet open, poll, EIO and SIGHUP here; read, close and stat, too.", "open", "poll", "read", "close", "stat"),
     paragraph(2, "Calls", { tag: "h" }), paragraph(2, "First a detail of SIGINT. SIGINT means: stop."),
-    paragraph(2, "See read(2).", { codes: ["read(2)"] }), paragraph(2, "EIO: wrong guess.", { place: "box:predict" }),
-    paragraph(3, "On poll", { tag: "h", codes: ["poll"] }), paragraph(3, "With poll you wait.", { codes: ["poll"] }),
-    paragraph(3, "Never a word of EDOM.", { place: "exercise" }), paragraph(3, "A pipe has no name: pipe.")]),
-  chapter("2-two", "Two", [], [paragraph(1, "EIO is an error of the device.", { terms: ["EIO"] }),
-    paragraph(1, "open opens a file.", { codes: ["open"] }), paragraph(1, "read reads.", { codes: ["read"] })]),
-  chapter("a-table", "Table", [], [paragraph(1, "open restarts.", { codes: ["open"], terms: ["open"] }),
-    paragraph(1, "SO_ERROR tells it.")]),
+    code(2, "See read(2) and stat(2).", "read(2)", "stat(2)"), code(2, "stat asks.", "stat"),
+    paragraph(2, "ERANGE is a guess.", { place: "box:predict" }),
+    paragraph(2, "An ending, like SIGHUP, is late. So there.", { terms: ["ending"] }),
+    paragraph(3, "On poll", { tag: "h", codes: ["poll"] }), code(3, "With poll you wait.", "poll"),
+    code(3, "Here close ends it.", "close"),
+    paragraph(3, "Never a word of EDOM.", { place: "exercise" }), paragraph(3, "A pipe has no name: pipe.")],
+  [{ section: 2, term: "ending", sentence: "An ending, like SIGHUP, is late." }]),
+  chapter("2-two", "Two", [], [paragraph(1, "EPIPE is not EIO."), paragraph(1, "A broken disk is EIO.", { terms: ["EIO"] }),
+    code(1, "open opens a file.", "open"), code(1, "read reads.", "read")]),
+  chapter("a-table", "Table", [], [code(1, "open restarts.", "open"), paragraph(1, "SO_ERROR tells it."),
+    paragraph(1, "It is bold here: open.", { codes: ["open"], terms: ["open"] })]),
 ] };
 
 test("sections of the book are places, below their headings", () => {
@@ -41,15 +46,23 @@ test("sections of the book are places, below their headings", () => {
   assert.deepEqual(pages.map(p => [p.name, p.title, p.chapter]),
     [["1-one.html", "1. One", true], ["2-two.html", "2. Two", true], ["a-table.html", "a. Table", false]]);
   assert.deepEqual(places.map(p => [p.page, p.title, p.id]),
-    [[0, "", ""], [0, "Calls", "calls"], [0, "More", "more"], [1, "", ""], [2, "", ""]]);
-  assert.match(places[1].text, /^First a detail .* guess\.$/);
+    [[0, "", ""], [0, "Calls", "calls"], [0, "Close once", "close once"], [1, "", ""], [2, "", ""]]);
+  assert.match(places[1].text, /^First a detail .* So there\.$/);
 });
-test("a name is explained where it is bold, below its heading, at a sentence's beginning, or first met", () => {
+test("where a name stands says what explains it", () => {
   const book = readBook(example);
-  for (const [name, place, text] of [["EIO", 3, "EIO is an error of the device."], ["poll", 2, "With poll you wait."],
-    ["SIGINT", 1, "SIGINT means: stop."], ["read", 1, "See read(2)."], ["open", 3, "open opens a file."],
-    ["SO_ERROR", 4, "SO_ERROR tells it."]]) assert.deepEqual(definition(book, name), [place, text], name);
-  for (const name of ["EDOM", "pipe"]) assert.equal(definition(book, name), undefined);
+  for (const [how, name, place, text] of [
+    ["bold", "EIO", 3, "A broken disk is EIO."],
+    ["in a term's sentence", "SIGHUP", 1, "An ending, like SIGHUP, is late."],
+    ["below its heading", "poll", 2, "With poll you wait."],
+    ["a sentence begins with it", "SIGINT", 1, "SIGINT means: stop."],
+    ["even before its manual page", "stat", 1, "stat asks."],
+    ["its manual page", "read", 1, "See read(2) and stat(2)."],
+    ["a later chapter, but no appendix", "open", 3, "open opens a file."],
+    ["a word of the title", "close", 2, "Here close ends it."],
+    ["in an appendix only", "SO_ERROR", 4, "SO_ERROR tells it."],
+  ]) assert.deepEqual(definition(book, name), [place, text], how);
+  for (const name of ["EDOM", "ERANGE", "pipe"]) assert.equal(definition(book, name), undefined, name);
 });
 test("the sentence with the name is quoted", () => {
   assert.equal(sentence("It waits. Then SIGINT comes. It ends.", "SIGINT"), "Then SIGINT comes.");
