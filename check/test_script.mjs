@@ -109,14 +109,14 @@ test("every place is in a page, every source is there, every line has the word",
 });
 test("the things that a reader asks for are known", () => {
   const known = (name, kind) => data.things.find(t => t.name === name && t.kind === kind);
-  for (const [name, kind] of Object.entries({ EINTR: "error number", EPIPE: "error number", SA_RESTART: "flag", SIGINT: "signal",
+  for (const [name, kind] of Object.entries({ EINTR: "error", EPIPE: "error", SA_RESTART: "flag", SIGINT: "signal",
     SIGALRM: "signal", ppoll: "call", waitpid: "call", read: "call", sigaction: "call", "pending": "term" })) {
     const thing = known(name, kind);
     assert.ok(thing?.def, `${kind} ${name}`);
     assert.ok(thing.def[1].includes(name), thing.def[1]);
     assert.ok(text[thing.def[0]].includes(thing.def[1].replace(/^… | …$/g, "")), `${name} is quoted from its place`);
   }
-  assert.ok(known("ppoll", "call").rows.length && known("EINTR", "error number").uses.length);
+  assert.ok(known("ppoll", "call").rows.length && known("EINTR", "error").uses.length);
   assert.ok(known("safe_io.h", "module").about && known("graceful_sigint", "program").place !== undefined);
   assert.ok(known("full_read", "function").line && known("test_safe_io", "tests"));
 });

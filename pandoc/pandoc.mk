@@ -12,9 +12,10 @@ filter := pandoc/book.lua pandoc/appendix.lua pandoc/reader.lua pandoc/words.lua
 whole  := book.md $(chapters) $(figures) $(sources) $(headers) $(scripts) $(filter)
 
 # What has colors or words to be filled in.
-filled := $B/html/style.css $B/html/script.js $B/code.tmTheme $B/cover.svg
+filled := $B/html/style.css $B/html/script.js $B/search.js $B/code.tmTheme $B/cover.svg
 $B/html/style.css: pandoc/html/style.css
 $B/html/script.js: pandoc/html/script.js
+$B/search.js: pandoc/html/search.js
 $B/code.tmTheme: pandoc/pdf/code.tmTheme
 $B/cover.svg: pandoc/epub/cover.svg
 $(filled): pandoc/fill.lua pandoc/palette.lua pandoc/words.lua $(wildcard pandoc/words/*.lua) weave/lib.lua $B/contents.json

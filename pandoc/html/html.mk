@@ -23,6 +23,7 @@ $B/html/book.html: $(whole) $(page_parts)
 
 # The pages of the programs, all in one run.
 $B/html/.programs: $B/code.json $B/book.json $(shown) weave/lib.lua weave/source.lua \
+		pandoc/words.lua $(wildcard pandoc/words/*.lua) \
 		$(addprefix pandoc/html/,program.lua program.html head.html highlight.lua)
 	@mkdir -p $(sort $(dir $(program_pages)))
 	@echo "pandoc/html/program.lua: the pages of the programs"
@@ -36,7 +37,7 @@ $(assets):
 	@cp $< $@
 
 # One run makes minisearch.js, search-text.js and search-index.js.
-$B/html/search-index.js: $B/book.json $B/code.json $(addprefix pandoc/html/,search.mjs search.js) $(wildcard code/*/restarts-*.txt)
+$B/html/search-index.js: $B/book.json $B/code.json $B/search.js pandoc/html/search.mjs $(wildcard code/*/restarts-*.txt)
 	@mkdir -p $(@D)
 	@node pandoc/html/search.mjs $B
 

@@ -20,13 +20,14 @@ local function read(path) return lib.read(path) or error(path .. ': cannot be re
 
 -- The model, looked up by file -------------------------------------------------
 
-local book, files
+local book, files, words
 local titles = {} -- of the chapters, by folder
 local shown_in = {} -- by file and fragment: the chapter's name
 local claimed = {} -- by file: a list of tests
 
 local function read_model(build)
   book, files = assert(json.decode(read(build .. '/book.json'))), assert(json.decode(read(build .. '/code.json'))).files
+  words = assert(dofile(here .. '../words.lua').of(book.lang))
   for _, chapter in ipairs(book.files) do
     if chapter.number then titles[chapter.name] = chapter.number .. '. ' .. chapter.title end
     for _, listing in ipairs(chapter.listings) do
@@ -65,15 +66,15 @@ local function contents(folder, name)
     if of == folder then table.insert(other.kind == 'test' and tests or programs, called) end
   end
   return '<ul class="chapters">\n' .. (titles[folder] and '<li>' .. chapter_link(folder) .. '</li>\n' or '')
-    .. '<li><a href="../../index.html#contents">Contents</a></li>\n'
-    .. group('Programs', programs, name) .. group('Tests', tests, name) .. '</ul>'
+    .. '<li><a href="../../index.html#contents">' .. words.contents .. '</a></li>\n'
+    .. group(words.programs, programs, name) .. group(words.tests, tests, name) .. '</ul>'
 end
 
 -- A fragment's first line, whose comment leads to the listing.
 local function fragment_line(line, file, fragment)
   local chapter = shown_in[file] and shown_in[file][fragment.name]
-  return chapter and ('<a class="explained" href="../../%s.html#%s" title="Explained in chapter %s">%s</a>'):format(
-    chapter, source.fragment_id(file, fragment.number), escape(titles[chapter] or chapter), escape(line))
+  return chapter and ('<a class="explained" href="../../%s.html#%s" title="%s">%s</a>'):format(chapter,
+    source.fragment_id(file, fragment.number), escape(words.explained_in_chapter:format(titles[chapter] or chapter)), escape(line))
 end
 
 -- The test's name with its id; and with those of the tests that one function makes for several cases: the claims name
@@ -114,7 +115,7 @@ local function listing(text, record)
   return table.concat(html), #html
 end
 
-local function count(n, what) return n == 1 and n .. ' ' .. what or n .. ' ' .. what .. 's' end
+local function count(n, what) return (n == 1 and what[1] or what[2]):format(n) end
 
 local function breakable(name) return (name:gsub('_', '_<wbr>')) end
 
@@ -122,7 +123,7 @@ local function list_of_tests(tests)
   if #tests == 0 then return '' end
   local out = {}
   for i, test in ipairs(tests) do out[i] = ('<li><a href="#%s">%s</a></li>'):format(test.name, breakable(test.name)) end
-  return ('<details class="tests"><summary>%s</summary>\n<ul>\n%s\n</ul></details>\n'):format(count(#tests, 'test'),
+  return ('<details class="tests"><summary>%s</summary>\n<ul>\n%s\n</ul></details>\n'):format(count(#tests, words.count_of_tests),
     table.concat(out, '\n'))
 end
 
@@ -131,17 +132,17 @@ end
 local function page(template, record)
   local folder, name = record.file:match('^(.*)/([^/]+)$')
   local code, lines = listing(read('code/' .. record.file), record)
-  lines = count(lines, 'line')
+  lines = count(lines, words.lines)
   local title = escape(book.title)
   local values = {
     lang = book.lang, root = '../../', booktitle = title, pagetitle = escape(name) .. ' - ' .. title,
-    description = ('%s, %s, of the book %s.'):format(escape(record.file), lines, title),
-    contents = contents(folder, name), from = titles[folder] and chapter_link(folder) or 'code/' .. folder,
+    description = words.about_program:format(escape(record.file), lines, title),
+    list = contents(folder, name), from = titles[folder] and chapter_link(folder) or 'code/' .. folder,
     heading = breakable(name), name = name, file = escape(record.file), lines = lines,
     tests = list_of_tests(record.tests), code = code,
   }
-  return (template:gsub('%$(%w+)%$', function(key)
-    return values[key] or error('program.html: there is no $' .. key .. '$', 0)
+  return (template:gsub('%$([%w_]+)%$', function(key)
+    return values[key] or words[key] or error('program.html: there is no $' .. key .. '$', 0)
   end))
 end
 

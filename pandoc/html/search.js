@@ -1,9 +1,14 @@
-// The search, loaded on first use together with its data; search.mjs makes both into search-index.js.
-// What is asked for as a *thing* of the book (a call, an error number, a program) comes before what is found in the text.
+// The search, loaded on first use together with its data; search.mjs makes both into search-index.js. Its words are those
+// of the book's language: see fill.lua. What is asked for as a *thing* of the book (a call, an error number, a program)
+// comes before what is found in the text.
 function startSearch({ make, load, root, search, input, found, results }) {
   const data = bookSearch;
   const engine = MiniSearch.loadJS(data.index,
     { fields: ["title", "text"], tokenize: data.tokenize, processTerm: data.processTerm });
+
+  const kinds = { call: "@{words.kind_call}", error: "@{words.kind_error}", signal: "@{words.kind_signal}",
+    flag: "@{words.kind_flag}", program: "@{words.kind_program}", module: "@{words.kind_module}",
+    function: "@{words.kind_function}", tests: "@{words.kind_tests}", term: "@{words.kind_term}" };
 
   // -------------------------------------------------------------------------------------------------- lines of text
 
@@ -57,20 +62,20 @@ function startSearch({ make, load, root, search, input, found, results }) {
     link(href, where(title), text && make("span", { class: "line" }, ...marked(text, words))));
 
   const testEntry = ([test, source], words) =>
-    entry(codeLink(source, test), "Tested in " + codeName(source), test.replaceAll("_", " "), words);
+    entry(codeLink(source, test), "@{words.tested_in}" + codeName(source), test.replaceAll("_", " "), words);
 
   // All we know of a thing: what it is, where it is explained, who uses it, its rows in the table, and tests about it.
   const thingEntries = ({ name, def, about, place, rows = [], source, line, uses = [] }, words, tests) => {
     const list = [];
     if (source !== undefined) list.push(entry(codeLink(source, line && "L" + line), codeName(source), about, words));
     if (def) list.push(entry(placeLink(...def), placeName(def[0]), def[1], words));
-    if (place !== undefined) list.push(entry(placeLink(place), "Explained in " + placeName(place)));
+    if (place !== undefined) list.push(entry(placeLink(place), "@{words.explained_in}" + placeName(place)));
     const users = [];
     for (let i = 0; i < uses.length; i += 2) {
       const [user, at] = uses.slice(i);
       users.push(i ? ", " : "", link(codeLink(user, at && "L" + at), codeName(user).replace(/.*\//, "")));
     }
-    if (users.length) list.push(make("li", { class: "uses" }, where("Used in "), ...users));
+    if (users.length) list.push(make("li", { class: "uses" }, where("@{words.used_in}"), ...users));
     for (const [at, row] of rows) list.push(entry(placeLink(at), placeName(at), row, words));
     return list.concat(tests.map(test => testEntry(test, words)));
   };
@@ -78,7 +83,7 @@ function startSearch({ make, load, root, search, input, found, results }) {
   const thingLink = ({ def, source, line, rows, uses }) => def ? placeLink(...def) : rows ? placeLink(rows[0][0]) :
     source === undefined ? codeLink(uses[0], "L" + uses[1]) : codeLink(source, line && "L" + line);
   const thingLine = (thing, words) =>
-    entry(thingLink(thing), `${thing.name}, ${thing.kind}`, thing.def?.[1] ?? thing.about ?? thing.rows?.[0][1], words);
+    entry(thingLink(thing), `${thing.name}, ${kinds[thing.kind]}`, thing.def?.[1] ?? thing.about ?? thing.rows?.[0][1], words);
 
   const section = (title, kind, entries) => entries.length &&
     make("section", {}, make("h2", {}, title, kind && make("small", {}, " " + kind)), make("ul", {}, ...entries));
@@ -105,14 +110,14 @@ function startSearch({ make, load, root, search, input, found, results }) {
     const tests = data.tests.filter(([test]) => same.length ? `_${test}_`.includes(`_${asked}_`) :
       words.every(word => `_${test}`.includes(`_${word}`))).slice(0, 3);
     results.replaceChildren(...[
-      ...same.map((thing, i) => section(thing.name, thing.kind, thingEntries(thing, words, i ? [] : tests))),
-      section("Things", "", like.map(thing => thingLine(thing, words))),
-      section("In the text", "", hits.filter(({ id }) => !same.some(({ def }) => def?.[0] === id)).slice(0, 12).map(({ id, terms }) =>
+      ...same.map((thing, i) => section(thing.name, kinds[thing.kind], thingEntries(thing, words, i ? [] : tests))),
+      section("@{words.things}", "", like.map(thing => thingLine(thing, words))),
+      section("@{words.in_the_text}", "", hits.filter(({ id }) => !same.some(({ def }) => def?.[0] === id)).slice(0, 12).map(({ id, terms }) =>
         entry(placeLink(id), placeName(id), lineWith(id, terms), terms))),
-      section("Tests", "", same.length ? [] : tests.map(test => testEntry(test, words))),
+      section("@{words.tests}", "", same.length ? [] : tests.map(test => testEntry(test, words))),
     ].filter(part => part));
     const n = results.querySelectorAll("li").length;
-    found.textContent = n ? `${n} result${n > 1 ? "s" : ""}` : "Nothing found.";
+    found.textContent = n ? `${n} ${n > 1 ? "@{words.results}" : "@{words.result}"}` : "@{words.nothing_found}";
   };
 
   search.addEventListener("keydown", event => {

@@ -1,8 +1,8 @@
 // Make the data of the site's search: node pandoc/html/search.mjs build
 //
-// Run from the top of the book. Reads build/book.json and build/code.json, and writes three scripts into build/html,
-// which script.js loads when somebody searches for the first time (scripts, because a page opened from a file may load
-// nothing else):
+// Run from the top of the book. Reads build/book.json, build/code.json and build/search.js (which is search.js with the
+// words of the book's language), and writes three scripts into build/html, which script.js loads when somebody searches
+// for the first time (scripts, because a page opened from a file may load nothing else):
 //
 //   minisearch.js    the library, without its comments
 //   search-text.js   `bookText`: the text of the sections, from which the line with the words is quoted
@@ -189,7 +189,7 @@ function ourThings(sources, places) {
 const errors = os.constants.errno;
 const signals = new Set([...Object.keys(os.constants.signals), "SIGCLD", "SIGRTMIN", "SIGRTMAX"]);
 function kindOf(name, calls) {
-  if (name in errors) return "error number";
+  if (name in errors) return "error";
   if (signals.has(name)) return "signal";
   if (/^(W[A-Z]{5,}|[A-Z][A-Z0-9]+_[A-Z0-9_]+|FIONREAD)$/.test(name)) return "flag";
   if (calls.has(name)) return "call";
@@ -274,7 +274,7 @@ function main(build) {
   const read = name => JSON.parse(fs.readFileSync(path.join(build, name), "utf8"));
   const write = (name, text) => fs.writeFileSync(path.join(build, "html", name), text);
   const index = makeIndex(read("book.json"), read("code.json"), require("minisearch"));
-  const engine = fs.readFileSync("pandoc/html/search.js", "utf8");
+  const engine = fs.readFileSync(path.join(build, "search.js"), "utf8");
   write("minisearch.js", readLibrary(path.resolve("build/npm/node_modules/minisearch")));
   write("search-index.js", `var bookSearch = ${JSON.stringify(pack(index))};\n` +
     `bookSearch.tokenize = ${tokenize};\nbookSearch.processTerm = ${processTerm};\n${engine}`);

@@ -44,6 +44,16 @@ return {
   note = 'Note',
   close = 'Close',
 
+  -- Pages of programs
+  skip_program = 'Skip to the program',
+  programs = 'Programs',
+  tests = 'Tests',
+  lines = { '1 line', '%d lines' },
+  count_of_tests = { '1 test', '%d tests' },
+  about_program = '%s, %s, of the book %s.',
+  explained_in_chapter = 'Explained in chapter %s',
+  plain_text = 'plain text',
+
   -- Tools of a page: script.js
   continue = 'Continue: ',
   copy = 'Copy',
@@ -68,4 +78,23 @@ return {
   search_example = 'EINTR, waitpid, a word',
   search_loading = 'Loading …',
   search_failed = 'The search could not be loaded.',
+
+  -- What it finds: search.js
+  kind_call = 'call',
+  kind_error = 'error number',
+  kind_signal = 'signal',
+  kind_flag = 'flag',
+  kind_program = 'program',
+  kind_module = 'module',
+  kind_function = 'function',
+  kind_tests = 'tests',
+  kind_term = 'term',
+  tested_in = 'Tested in ',
+  explained_in = 'Explained in ',
+  used_in = 'Used in ',
+  things = 'Things',
+  in_the_text = 'In the text',
+  result = 'result',
+  results = 'results',
+  nothing_found = 'Nothing found.',
 }
