@@ -73,8 +73,10 @@ end
 -- A fragment's first line, whose comment leads to the listing.
 local function fragment_line(line, file, fragment)
   local chapter = shown_in[file] and shown_in[file][fragment.name]
-  return chapter and ('<a class="explained" href="../../%s.html#%s" title="%s">%s</a>'):format(chapter,
-    source.fragment_id(file, fragment.number), escape(words.explained_in_chapter:format(titles[chapter] or chapter)), escape(line))
+  if not chapter then return nil end
+  local title = words.explained_in_chapter:format(titles[chapter] or chapter)
+  return ('<a class="explained" href="../../%s.html#%s" title="%s">%s</a>'):format(chapter,
+    source.fragment_id(file, fragment.number), escape(title), escape(line))
 end
 
 -- The test's name with its id; and with those of the tests that one function makes for several cases: the claims name
@@ -123,8 +125,8 @@ local function list_of_tests(tests)
   if #tests == 0 then return '' end
   local out = {}
   for i, test in ipairs(tests) do out[i] = ('<li><a href="#%s">%s</a></li>'):format(test.name, breakable(test.name)) end
-  return ('<details class="tests"><summary>%s</summary>\n<ul>\n%s\n</ul></details>\n'):format(count(#tests, words.count_of_tests),
-    table.concat(out, '\n'))
+  return ('<details class="tests"><summary>%s</summary>\n<ul>\n%s\n</ul></details>\n'):format(
+    count(#tests, words.count_of_tests), table.concat(out, '\n'))
 end
 
 -- Pages -----------------------------------------------------------------------
