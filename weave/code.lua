@@ -46,7 +46,7 @@ local function tags_of(files)
   for i, file in ipairs(files) do
     tags[file.path], paths[i] = {}, lib.quoted(file.path)
   end
-  local ctags = io.popen('ctags --quiet --options=NONE -f - --output-format=json --languages=C,Python --langmap=C:.c.h '
+  local ctags = io.popen('ctags --quiet --options=NONE -f - --output-format=json --langmap=C:.c.h '
     .. '--fields=-P --fields=+neStr --kinds-C=+plz --extras=+r --sort=no ' .. table.concat(paths, ' '))
   for line in ctags:lines() do
     local tag = json.decode(line)
