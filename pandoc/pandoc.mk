@@ -37,3 +37,10 @@ $B/interrupted.pdf: $B/interrupted.typ $(figures) $(typeset)
 	node pandoc/pdf/typst.mjs $< $@
 $B/interrupted-letter.pdf: $B/interrupted.typ $(figures) $(typeset)
 	node pandoc/pdf/typst.mjs $< $@ us-letter
+
+##   make check-filter  a small book is made right in every format, in whatever form its Markdown is
+.PHONY: check-filter
+check: check-filter
+check-filter: $(filter) $B/cover.svg
+	@$(LUA) pandoc/test_book.lua $B >$B/check-filter.log 2>&1 || { cat $B/check-filter.log; exit 1; }
+	@tail -n 1 $B/check-filter.log
