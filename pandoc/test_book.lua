@@ -114,7 +114,7 @@ local FORMATS = {
   page = '-d pandoc/html/html.yaml -o %s/page %s/chapters/01-small.md',
   ['whole page'] = '-d pandoc/html/html.yaml -M whole -o %s/whole %s/book.md',
   paper = '-d pandoc/pdf/pdf.yaml -o %s/paper %s/book.md',
-  epub = '-d pandoc/epub/epub.yaml --epub-cover-image=pandoc/epub/cover.svg -o %s/epub %s/book.md',
+  epub = '-d pandoc/epub/epub.yaml -o %s/epub %s/book.md',
 }
 
 -- What one of the formats makes of this chapter.
