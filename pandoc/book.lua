@@ -68,7 +68,12 @@ local function find_renderer()
     complain('nobody wrote what the book looks like as %s: write %s; what it must have says pandoc/book.lua', FORMAT, path)
     stop_on_mistakes()
   end
-  return dofile(path)
+  local made = dofile(path)
+  for _, name in ipairs { whole and 'whole' or 'page', 'session', 'listing', 'box', 'figure', 'image', 'claim', 'code_link' } do
+    if not made[name] then complain('%s has no function %s', path, name) end
+  end
+  stop_on_mistakes()
+  return made
 end
 
 -- Files and ids -------------------------------------------------------------
@@ -102,10 +107,11 @@ local function link(link)
   local path, fragment = link.target:match('^([^#]*)#?(.*)$')
   if path:match('^%a[%w+.-]*:') then return end -- elsewhere
   if path == '' then
-    if whole then link.target = '#' .. shared_id(here, fragment) end
-    return link
+    if not whole then return end
+    path = here
+  else
+    path = from_top(path)
   end
-  path = from_top(path)
   if is_front(path) or chapter_of[path] then return page_link(link, path, fragment) end
   if path:match('^code/') then -- a claim has the test that proves it as its title
     if link.title ~= '' then return render.claim(link, path, link.title) end
@@ -168,7 +174,11 @@ end
 local function code_block(block)
   if block.classes:includes('console') then return session(block.text) end
   local file, fragment = block.attributes.file, block.attributes.fragment
-  local listing = { text = block.text, language = block.classes[1] }
+  local listing = { text = block.text }
+  for _, class in ipairs(block.classes) do
+    if class:match('^{') then complain('%s…: expected attributes like {.c file="x" fragment="y"}, in double quotes', class) end
+    if source.tokens('', class) then listing.language = class end
+  end
   if file then
     local found = find_fragment(file, fragment)
     listing.file, listing.fragment, listing.number, listing.first = file, fragment, found.number, found.first
@@ -338,7 +348,7 @@ end
 
 function Pandoc(doc)
   here = PANDOC_STATE.input_files[1] or '-'
-  whole = doc.meta.whole ~= nil
+  whole = doc.meta.whole == true
   render = find_renderer()
   book = read_book(doc.meta.contents and stringify(doc.meta.contents) or 'build/contents.json')
   local wrong

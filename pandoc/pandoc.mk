@@ -30,7 +30,7 @@ $B/interrupted.epub: $(whole) pandoc/epub/epub.yaml pandoc/epub/epub.css pandoc/
 	@mkdir -p $(@D)
 	pandoc -d pandoc/epub/epub.yaml book.md -o $@
 
-$B/interrupted.typ: $(whole) pandoc/pdf/pdf.yaml pandoc/pdf/typst.lua pandoc/pdf/book.typ pandoc/pdf/render.lua pandoc/palette.lua
+$B/interrupted.typ: $(whole) $B/code.json pandoc/pdf/pdf.yaml pandoc/pdf/typst.lua pandoc/pdf/book.typ pandoc/pdf/render.lua pandoc/palette.lua
 	@mkdir -p $(@D)
 	pandoc -d pandoc/pdf/pdf.yaml book.md -o $@
 typeset := pandoc/pdf/typst.mjs pandoc/pdf/c.sublime-syntax $B/code.tmTheme
@@ -38,3 +38,10 @@ $B/interrupted.pdf: $B/interrupted.typ $(figures) $(typeset)
 	node pandoc/pdf/typst.mjs $< $@
 $B/interrupted-letter.pdf: $B/interrupted.typ $(figures) $(typeset)
 	node pandoc/pdf/typst.mjs $< $@ us-letter
+
+##   make check-filter  a small book is made right in every format, in whatever form its Markdown is
+.PHONY: check-filter
+check: check-filter
+check-filter: $(filter) $B/cover.svg $B/code.json
+	@$(LUA) pandoc/test_book.lua $B >$B/check-filter.log 2>&1 || { cat $B/check-filter.log; exit 1; }
+	@tail -n 1 $B/check-filter.log

@@ -59,9 +59,6 @@ function M.pointer(link, id, above)
   above.content:insert(pandoc.Span({ link }, { id = id, class = 'pointer' }))
 end
 
--- What the headers of the programs declare is ours, and not in the index of system calls.
-local function headers() return pandoc.pipe('sh', { '-c', 'cat code/*/*.h' }, '') end
-
 -- Tables with the same heads, but for that of the first column, are one table in parts: their columns stand below each
 -- other, as narrow as heads of a word or two allow.
 local function align_parts(blocks)
@@ -89,7 +86,6 @@ function M.whole(blocks, meta)
   meta.words, meta.palette = M.words, {}
   for role, color in pairs(palette.sheet) do meta.palette[role] = color:sub(2) end -- a # would be escaped
   meta.language = meta.lang[1].text:match('^%a+')
-  meta.headers = headers()
   return pandoc.Pandoc(align_parts(blocks), meta)
 end
 

@@ -4,6 +4,10 @@
 -- Every block is a function call and every text a quoted string or escaped, so
 -- that no character of the book can be taken for markup, wherever it stands.
 
+local json = require 'dkjson'
+local lib = dofile 'weave/lib.lua'
+local source = dofile 'weave/source.lua'
+
 local function quoted(text) return '"' .. text:gsub('[\\"]', '\\%0') .. '"' end
 
 local function label(attr)
@@ -20,7 +24,7 @@ function Blocksep() return '\n\n' end
 -- text names its page of the manual, as `read(2)`, or a listing calls it, and it is not ours. That may be after the
 -- name's first use: so each name leaves a mark, and the marks of names that are no calls are taken off at the end.
 local calls = {} -- read = 'read(2)'
-local called, defined = {}, {}
+local called, own = {}, {}
 local marked = '\1([^\2]*)\2'
 
 local function mark(name) return '\1' .. name .. '\2' end
@@ -37,27 +41,31 @@ local function name_in_code(text)
   return name or text:match('^([%a_][%w_]*)$') or text:match('^([%a_][%w_]*)%(') or constant(text)
 end
 
--- What a listing calls and what it defines: at the start of a line, as a macro, or as a parameter or a variable.
 local function note_calls(code)
-  code = code:gsub('/%*.-%*/', ''):gsub('"[^"\n]*"', '""')
-  for name in code:gmatch('%f[%w_]([%l_][%l%d_]*)%(') do called[name] = true end
-  for line in code:gmatch('[^\n]+') do
-    local name = line:match('^%a[%w_ *]-([%w_]+)%(') or line:match('#define ([%w_]+)')
-    if name then defined[name] = true end
-    for pointer in line:gmatch('%(%*([%w_]+)[^%)]*%)%(') do defined[pointer] = true end
+  for class, first, last in source.tokens(code, 'c') do
+    local word = code:sub(first, last)
+    if class == 'id' and code:sub(last + 1, last + 1) == '(' and word == word:lower() then called[word] = true end
   end
 end
-for _, word in ipairs { 'if', 'for', 'while', 'switch', 'return', 'sizeof', 'defined' } do defined[word] = true end
+
+-- What is ours, says build/code.json. (What is preloaded, or measured, stands in for calls of the system.)
+local function note_own()
+  local text = lib.read('build/code.json') or error('typst.lua: there is no build/code.json: run `make build/code.json` first', 0)
+  for _, file in ipairs(json.decode(text).files) do
+    local ours = file.file:match('%.[ch]$') and file.kind ~= 'preload' and file.kind ~= 'bench'
+    for _, name in ipairs(ours and file.own or {}) do own[name] = true end
+  end
+end
 
 local function index_entry(name)
   if name == 'errno' then return '' end
-  if not calls[name] and called[name] and not defined[name] then calls[name] = name .. '()' end
+  if not calls[name] and called[name] and not own[name] then calls[name] = name .. '()' end
   if calls[name] then return '#ix("' .. calls[name] .. '")' end
   return constant(name) == name and '#ix("' .. name .. '")' or ''
 end
 
-function Doc(body, meta)
-  note_calls(meta.headers)
+function Doc(body)
+  note_own()
   return (body:gsub(marked, index_entry)) .. '\n'
 end
 
