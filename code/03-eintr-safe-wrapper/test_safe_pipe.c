@@ -101,7 +101,7 @@ static void its_reads_are_really_interrupted(void **state)
 {
     char log[] = "/tmp/test_safe_pipe.XXXXXX", seen[TESTKIT_TEXT] = "";
     const char *wrapper[] = {"strace", "-f", "-qq", "-o", log, "-e", "trace=read", NULL};
-    struct program p = {.name = "safe_pipe", .tick_ms = 50, .wrapper = wrapper};
+    struct program p = {.name = "safe_pipe", .tick_ms = 100, .wrapper = wrapper};
     FILE *f = fdopen(mkstemp(log), "r");
 
     (void)state;

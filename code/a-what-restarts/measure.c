@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -106,17 +105,15 @@ static long number_after(const char *name, const char *line)
 }
 
 // § One thread, asleep?
-static long switches_of_sleeper(int dir, const char *tid)
+static long switches_of_sleeper(int pid, const char *tid)
 {
-    char path[32], line[128];
+    char path[64], line[128];
     bool asleep = false;
     long switches = 0;
     FILE *status;
-    int fd;
 
-    snprintf(path, sizeof path, "%.16s/status", tid);
-    fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-    status = fd == -1 ? NULL : fdopen(fd, "r");
+    snprintf(path, sizeof path, "/proc/%d/task/%.16s/status", pid, tid);
+    status = fopen(path, "re");
     if (status == NULL)
         return -1; /* it has ended meanwhile */
     while (fgets(line, sizeof line, status) != NULL) {
@@ -142,7 +139,7 @@ static long switches_of_sleepers(pid_t pid)
         return -1;
     while (sum != -1 && (entry = readdir(tasks)) != NULL)
         if (entry->d_name[0] != '.') {
-            long n = switches_of_sleeper(dirfd(tasks), entry->d_name);
+            long n = switches_of_sleeper(pid, entry->d_name);
             sum = n == -1 ? -1 : sum + n;
         }
     closedir(tasks);

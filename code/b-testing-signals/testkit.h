@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-/* Kills all descendants of this process and waits for their end. Each test's teardown; one of its own should call it. */
+/* Kills all descendants of this process and waits for their end. The teardown of each test; one of its own calls it. */
 int kill_family(void **state);
 #undef cmocka_unit_test
 #define cmocka_unit_test(f) cmocka_unit_test_teardown(f, kill_family)
