@@ -4,9 +4,9 @@ usage: python3 cpython_tests.py LIBRARY [TEST]...
 
 LIBRARY is safe_io.c and conn.c as a shared object: gcc -shared -fPIC -o libconn.so safe_io.c conn.c
 
-The tests are those of the installed package `test` (Debian: libpython3.11-testsuite). Every Connection in them, in the
-test's process and in its children, sends, receives, polls and closes with the functions of conn.h. The last line is
-"N passed, M failed"; the exit status is 1 if a test failed, if none ran, or if none used the library.
+The tests are those of the package `test` of the Python that runs this; `make deps` installs Debian's. Every Connection
+in them, in the test's process and in its children, sends, receives, polls and closes with the functions of conn.h. The
+last line is "N passed, M failed"; the exit status is 1 if a test failed, if none ran, or if none used the library.
 """
 import ctypes
 import errno
@@ -119,7 +119,8 @@ def load_tests_of_cpython():
     try:
         from test import _test_multiprocessing
     except ImportError as error:
-        sys.exit(f"cpython_tests: {error}: Debian has CPython's tests in libpython3.11-testsuite\n0 passed, 1 failed")
+        package = "libpython{}.{}-testsuite".format(*sys.version_info)
+        sys.exit(f"cpython_tests: {error}: Debian has the tests of {sys.executable} in {package}\n0 passed, 1 failed")
     connection.Connection = CConnection
     reduction.register(CConnection, connection.reduce_connection)
     _test_multiprocessing.install_tests_in_module_dict(globals(), "fork")
