@@ -31,7 +31,7 @@ local words_of = dofile 'pandoc/words.lua'
 local appendix = dofile 'pandoc/appendix.lua'
 local stringify = pandoc.utils.stringify
 
-local book             -- build/contents.json: booktitle, lang …, and contents: file, name, number, title of each chapter
+local book             -- build/contents.json: booktitle, lang …, and contents: file, name, number, title of each
 local chapter_of = {}  -- by file; later with its heading and blocks
 local here             -- the file being turned, seen from the top
 local render, words
@@ -65,11 +65,12 @@ local function find_renderer()
   local format = FORMAT:match('([^/]+)/[^/]*%.lua$') or FORMAT:gsub('%d+$', '')
   local path = ('pandoc/%s/render.lua'):format(format)
   if not lib.exists(path) then
-    complain('nobody wrote what the book looks like as %s: write %s; what it must have says pandoc/book.lua', FORMAT, path)
+    complain('nobody wrote what the book looks like as %s: write %s, with what pandoc/book.lua asks for', FORMAT, path)
     stop_on_mistakes()
   end
   local made = dofile(path)
-  for _, name in ipairs { whole and 'whole' or 'page', 'session', 'listing', 'box', 'figure', 'image', 'claim', 'code_link' } do
+  local needed = { whole and 'whole' or 'page', 'session', 'listing', 'box', 'figure', 'image', 'claim', 'code_link' }
+  for _, name in ipairs(needed) do
     if not made[name] then complain('%s has no function %s', path, name) end
   end
   stop_on_mistakes()
@@ -96,7 +97,8 @@ local function page_link(link, path, fragment)
     local gone = is_front(path) and fragment == book.contents_section -- see without_contents
     link.target = '#' .. shared_id(path, gone and '' or fragment)
   else
-    link.target = (chapter_of[path] and chapter_of[path].name or 'index') .. '.html' .. (fragment ~= '' and '#' .. fragment or '')
+    local page = (chapter_of[path] and chapter_of[path].name or 'index') .. '.html'
+    link.target = page .. (fragment ~= '' and '#' .. fragment or '')
   end
   return link
 end
@@ -117,7 +119,8 @@ local function link(link)
     if link.title ~= '' then return render.claim(link, path, link.title) end
     return render.code_link(link, path)
   end
-  complain('link to %s: the book has no page for it; link to a chapter of its list, to code/, or to a full address', link.target)
+  complain('link to %s: the book has no page for it; expected a chapter of its list, code/, or a full address',
+    link.target)
 end
 
 local function image(image)
@@ -150,7 +153,8 @@ local function is_figure(block) return block.t == 'Para' and #block.content == 1
 local function figure(image)
   local src = from_top(image.src)
   local svg = drawn_run(src)
-  return render.figure { src = src, caption = image.caption, svg = svg, alt = svg and words_of_run(svg) or stringify(image.caption) }
+  local alt = svg and words_of_run(svg) or stringify(image.caption)
+  return render.figure { src = src, caption = image.caption, svg = svg, alt = alt }
 end
 
 -- '$ command', '[5.5] what the terminal showed at that tick', or bare text. A tick is told once, as in a timetable.
@@ -176,7 +180,9 @@ local function code_block(block)
   local file, fragment = block.attributes.file, block.attributes.fragment
   local listing = { text = block.text }
   for _, class in ipairs(block.classes) do
-    if class:match('^{') then complain('%s…: expected attributes like {.c file="x" fragment="y"}, in double quotes', class) end
+    if class:match('^{') then
+      complain('%s…: expected attributes like {.c file="x" fragment="y"}, in double quotes', class)
+    end
     if source.tokens('', class) then listing.language = class end
   end
   if file then
@@ -190,7 +196,8 @@ end
 -- A quote whose first words are bold and end with a full stop is a box.
 local function block_quote(quote)
   local first = quote.content[1]
-  local label = first and first.t == 'Para' and first.content[1].t == 'Strong' and stringify(first.content[1]):match('^(.*)%.$')
+  local label = first and first.t == 'Para' and first.content[1]
+  label = label and label.t == 'Strong' and stringify(label):match('^(.*)%.$')
   if not label then return end
   local kind, nearest = words_of.box(words, label)
   if kind then return render.box(kind, quote.content) end
@@ -204,8 +211,8 @@ local function fold(summary, blocks)
   return { pandoc.Div(pandoc.Para(pandoc.Emph(summary .. ':')), { class = 'lead' }), table.unpack(blocks) }
 end
 
--- What takes more than one block, or the place of one: <details> and </details> are blocks of raw HTML among the others,
--- and what stands between them is folded.
+-- What takes more than one block, or the place of one: <details> and </details> are blocks of raw HTML among the
+-- others, and what stands between them is folded.
 local function folds_and_figures(blocks)
   local out, open = pandoc.Blocks {}, {}
   for _, block in ipairs(blocks) do
@@ -219,7 +226,8 @@ local function folds_and_figures(blocks)
       out = opened.out
       out:extend(fold(opened.summary, folded))
     elseif html:match('^</?details') then
-      complain('%s: a fold is <details><summary>…</summary>, blank line, text, blank line, </details>, all in the same box or item', html)
+      complain('%s: expected <details><summary>…</summary>, blank line, text, blank line, </details>, all in the same '
+        .. 'box or item', html)
     elseif is_figure(block) then
       out:extend(figure(block.content[1]))
     elseif not html:match('^<!%-%-') then
@@ -295,7 +303,8 @@ local function mark_terms(chapter, terms)
   local found
   found, chapter.blocks = appendix.terms(chapter.blocks, words)
   for _, term in ipairs(found) do
-    term.link = render.glossary_link(words.chapter .. '\u{a0}' .. (chapter.number or chapter.title), shared_id(chapter.file, term.id))
+    local place = words.chapter .. '\u{a0}' .. (chapter.number or chapter.title)
+    term.link = render.glossary_link(place, shared_id(chapter.file, term.id))
     table.insert(terms, term)
   end
 end

@@ -18,19 +18,21 @@ $B/html/script.js: pandoc/html/script.js
 $B/search.js: pandoc/html/search.js
 $B/code.tmTheme: pandoc/pdf/code.tmTheme
 $B/cover.svg: pandoc/epub/cover.svg
-$(filled): pandoc/fill.lua pandoc/palette.lua pandoc/words.lua $(wildcard pandoc/words/*.lua) weave/lib.lua $B/contents.json
+$(filled): pandoc/fill.lua pandoc/palette.lua pandoc/words.lua $(wildcard pandoc/words/*.lua) weave/lib.lua \
+	$B/contents.json
 $(filled):
 	@mkdir -p $(@D)
 	@$(LUA) pandoc/fill.lua $B/contents.json $< >$@
 
 include pandoc/html/html.mk
 
-# pandoc 3 makes the same EPUB from the same book, when SOURCE_DATE_EPOCH says when; 2.17 writes down the time of the run.
+# pandoc 3 makes the same EPUB from the same book when SOURCE_DATE_EPOCH says when; 2.17 writes the time of the run.
 $B/interrupted.epub: $(whole) pandoc/epub/epub.yaml pandoc/epub/epub.css pandoc/epub/render.lua $B/cover.svg
 	@mkdir -p $(@D)
 	pandoc -d pandoc/epub/epub.yaml book.md -o $@
 
-$B/interrupted.typ: $(whole) $B/code.json pandoc/pdf/pdf.yaml pandoc/pdf/typst.lua pandoc/pdf/book.typ pandoc/pdf/render.lua pandoc/palette.lua
+$B/interrupted.typ: $(whole) $B/code.json pandoc/palette.lua \
+	$(addprefix pandoc/pdf/,pdf.yaml typst.lua book.typ render.lua)
 	@mkdir -p $(@D)
 	pandoc -d pandoc/pdf/pdf.yaml book.md -o $@
 typeset := pandoc/pdf/typst.mjs pandoc/pdf/c.sublime-syntax $B/code.tmTheme

@@ -31,7 +31,8 @@ The end.
 local PLAIN = [[
 # 1. Small
 
-Text with a **term** that is new, a [claim](CODE/test_pipe_facts.c "eof_needs_every_writer_closed"), `code`, and a note[^1].
+Text with a **term** that is new, a [claim](CODE/test_pipe_facts.c "eof_needs_every_writer_closed"),
+`code`, and a note[^1].
 
 [^1]: It says *this*.
 
@@ -66,7 +67,8 @@ local ODD = [[
 1\. Small
 =========
 
-Text with a __term__ that is new, a [claim][], `` code ``, and a note[^n].
+Text with a __term__ that is new, a [claim][],
+`` code ``, and a note[^n].
 
 [^n]: It says _this_.
 
@@ -130,13 +132,17 @@ end
 
 -- What must stand there; a word of each thing in the chapter.
 local MUST = {
-  page = { 'class="self">Two', 'class="claim"', ' class="run" ', 'id="blocking_pipe.c-1"', 'data-tick="5"', '&lt;out&gt;',
-    '<kbd class="key">^C', 'class="box wrong"', '<summary>Answer', 'class="note"', 'class="right"', '<span class="co">/* y */' },
-  ['whole page'] = { 'href="#ch-01-small-two"', 'href="#front"', 'id="glossary"', 'id="ch-01-small-term-term"', 'class="claim"', '<summary>Answer' },
-  paper = { '#session(', '(command: "./x")', '(tick: "5", text: "^C<out>")', '#listing("01-blocking-pipe/blocking_pipe.c", "The child", ',
-    '#sidebox("wrong")[#as-label[', '#as-tested[', '#drawn-run(image("/chapters/figures/', '#footnote[', 'text(9.4pt)[', '#appended[',
-    '#terms(', 'table.header([a], [b])' },
-  epub = { 'class="session"', '<span class="tick">   5 </span>', 'class="listing"', 'class="box wrong"', '(tested)', '<figcaption>',
+  page = { 'class="self">Two', 'class="claim"', ' class="run" ', 'id="blocking_pipe.c-1"', 'data-tick="5"',
+    '&lt;out&gt;', '<kbd class="key">^C', 'class="box wrong"', '<summary>Answer', 'class="note"', 'class="right"',
+    '<span class="co">/* y */' },
+  ['whole page'] = { 'href="#ch-01-small-two"', 'href="#front"', 'id="glossary"', 'id="ch-01-small-term-term"',
+    'class="claim"', '<summary>Answer' },
+  paper = { '#session(', '(command: "./x")', '(tick: "5", text: "^C<out>")',
+    '#listing("01-blocking-pipe/blocking_pipe.c", "The child", ', '#sidebox("wrong")[#as-label[', '#as-tested[',
+    '#drawn-run(image("/chapters/figures/', '#footnote[', 'text(9.4pt)[', '#appended[', '#terms(',
+    'table.header([a], [b])' },
+  epub = { 'class="session"', '<span class="tick">   5 </span>', 'class="listing"', 'class="box wrong"', '(tested)',
+    '<figcaption>',
     'class="pointer"', 'class="appended"', 'epub:type="glossary"', 'src="../media/', '#front">the list</a>' },
 }
 
@@ -158,13 +164,15 @@ for format, things in pairs(MUST) do
   for _, thing in ipairs(things) do check(format .. ': ' .. thing, plain and plain:find(thing, 1, true), plain) end
   check(format .. ' without the list', format == 'page' or plain and not plain:find('chapters/01', 1, true))
   check(format .. ' of other Markdown', plain == made(format, ODD), 'compare ' .. folder)
-  check(format .. ' of lines that end as in DOS', plain == made(format, (PLAIN:gsub('\n', '\r\n'))), 'compare ' .. folder)
+  local dos = PLAIN:gsub('\n', '\r\n')
+  check(format .. ' of lines that end as in DOS', plain == made(format, dos), 'compare ' .. folder)
 end
 
+local FILTER = '-f pandoc/reader.lua -L pandoc/book.lua'
 for _, format in ipairs { 'docx', 'latex', 'plain' } do
-  refuses(format, ('-f pandoc/reader.lua -L pandoc/book.lua -t %s %s/book.md'):format(format, folder), 'write pandoc/' .. format .. '/render.lua')
+  refuses(format, ('%s -t %s %s/book.md'):format(FILTER, format, folder), 'write pandoc/' .. format .. '/render.lua')
 end
-refuses('a page of an EPUB', ('-f pandoc/reader.lua -L pandoc/book.lua -t epub3 %s/book.md'):format(folder), 'has no function page')
+refuses('a page of an EPUB', ('%s -t epub3 %s/book.md'):format(FILTER, folder), 'has no function page')
 
 local page = FORMATS.page:format(folder, folder)
 local function mistake(name, from, to, says)
@@ -173,7 +181,7 @@ local function mistake(name, from, to, says)
 end
 mistake('an unknown box', '%*%*Wrong%.', '**Wrog.', 'no box is called "Wrog."; the nearest is "Wrong."')
 mistake('a fold without end', '> </details>', '>', 'there is no </details>')
-mistake('attributes in single quotes', 'c {file="[^"]*" fragment="The child"}', "{.c fragment='The child'}", 'expected attributes like')
+mistake('single quotes', 'c {file=[^}]*}', "{.c fragment='The child'}", 'expected attributes like')
 mistake('a link to nowhere', '%[claim%]%(CODE[^)]*%)', '[x](nowhere.md)', 'link to nowhere.md')
 mistake('no such picture', '01%-blocking_pipe%.svg', '01-none.svg', 'there is no file chapters/figures/01-none.svg')
 mistake('no heading', '# 1%. Small\n', '', 'does not begin with a "# " heading')

@@ -16,8 +16,8 @@ end
 -- Returns the words of this language ('en-US' has those of 'en'), or nil and what is wrong.
 function M.of(lang)
   local path = open(lang)
-  if not path then return nil, ('no words for the language "%s": write pandoc/words/%s.lua, as en.lua is'):format(lang, lang) end
-  return dofile(path)
+  if path then return dofile(path) end
+  return nil, ('no words for the language "%s": write pandoc/words/%s.lua, as en.lua is'):format(lang, lang)
 end
 
 -- How many letters are to be changed, added or taken away to make b of a.

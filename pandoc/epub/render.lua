@@ -29,7 +29,8 @@ end
 function M.code_link(link) return link.content end
 
 function M.claim(link)
-  link.content:insert(pandoc.RawInline('html', ('<span class="tested" role="img" aria-label="(%s)">✓</span>'):format(M.words.tested)))
+  local mark = ('<span class="tested" role="img" aria-label="(%s)">✓</span>'):format(M.words.tested)
+  link.content:insert(pandoc.RawInline('html', mark))
   return link.content
 end
 

@@ -1,5 +1,5 @@
--- Code as HTML: tokens in spans. (pandoc's own highlighter takes longer for code/ than for the book, and its spans would
--- be a third of a page's weight.)
+-- Code as HTML: tokens in spans. (pandoc's own highlighter takes longer for code/ than for the book, and its spans
+-- would be a third of a page's weight.)
 
 local source = dofile(debug.getinfo(1, 'S').source:match('^@(.*/)') .. '../../weave/source.lua')
 

@@ -39,8 +39,8 @@ local function code_page(path) return path .. (path:match('^code/[^/]+/[^/]+%.[c
 function M.listing(l)
   local code = '<pre tabindex="0"><code>' .. highlight.highlight(l.text, l.language) .. '\n</code></pre>'
   if not l.file then return pandoc.RawBlock('html', code) end
-  return raw('<figure class="listing" id="%s">\n<figcaption><a href="%s#L%d"><code>%s</code></a> · %s</figcaption>\n%s%s\n</figure>',
-    source.fragment_id(l.file, l.number), escape(code_page('code/' .. l.file)), l.first,
+  return raw('<figure class="listing" id="%s">\n<figcaption><a href="%s#L%d"><code>%s</code></a> · %s</figcaption>\n'
+    .. '%s%s\n</figure>', source.fragment_id(l.file, l.number), escape(code_page('code/' .. l.file)), l.first,
     escape(l.own and l.file:match('[^/]*$') or l.file), escape(l.fragment), numbers(l.first, l.text), code)
 end
 
@@ -78,7 +78,8 @@ function M.table(tbl)
   local html = pandoc.write(pandoc.Pandoc { tbl }, 'html5')
   html = html:gsub(' style="text%-align: right;"', ' class="right"'):gsub(' style="[^"]*"', '')
     :gsub('<th></th>', '<td></td>'):gsub('<tr class="%a+">', '<tr>')
-  return raw('<div class="table" tabindex="0" role="group" aria-label="%s">%s</div>', M.words.table, (html:gsub('^%s+', '')))
+  html = html:gsub('^%s+', '')
+  return raw('<div class="table" tabindex="0" role="group" aria-label="%s">%s</div>', M.words.table, html)
 end
 
 -- Figures -------------------------------------------------------------------
@@ -117,7 +118,8 @@ local function drawn_run(svg)
 end
 
 function M.figure(f)
-  local before = ('<figure>\n<img src="%s" alt="%s">\n<figcaption aria-hidden="true">'):format(escape(on_site(f.src)), escape(f.alt))
+  local before = ('<figure>\n<img src="%s" alt="%s">\n<figcaption aria-hidden="true">'):format(
+    escape(on_site(f.src)), escape(f.alt))
   local after = '</figcaption>\n</figure>'
   if f.svg then before, after = drawn_run(f.svg) end
   return { pandoc.RawBlock('html', before), pandoc.Plain(f.caption), pandoc.RawBlock('html', after) }
@@ -151,8 +153,9 @@ local notes = 0
 local function note(note)
   notes = notes + 1
   local text = pandoc.utils.blocks_to_inlines(note.content)
+  local n = notes
   text:insert(1, raw_inline('<sup><a href="#fn%d" id="fnref%d" aria-label="%s %d">%d</a></sup>'
-    .. '<span class="note" role="note" id="fn%d"><sup>%d</sup> ', notes, notes, M.words.note, notes, notes, notes, notes))
+    .. '<span class="note" role="note" id="fn%d"><sup>%d</sup> ', n, n, M.words.note, n, n, n, n))
   text:insert(raw_inline(' <a class="back" href="#fnref%d">%s</a></span>', notes, M.words.close))
   return text
 end

@@ -1,5 +1,5 @@
 // What a page can do beyond being read: find things, copy code, change its light, remember the place.
-// Nothing here is needed for reading. Nothing leaves the machine. (The words, those of pandoc/words/, are filled in by fill.lua.)
+// Nothing here is needed for reading. Nothing leaves the machine. (The words are those of pandoc/words/: see fill.lua.)
 (() => {
   "use strict";
   const root = new URL(".", document.currentScript.src); // where the site is, also from code/NAME/x.c.html
@@ -82,7 +82,9 @@
     };
     for (const figure of document.querySelectorAll("figure.listing")) {
       const code = figure.querySelector("pre code, pre");
-      if (code) figure.querySelector("figcaption")?.append(copyButton("@{words.copy_code}", () => code.textContent.replace(/\n*$/, "\n")));
+      if (!code) continue;
+      figure.querySelector("figcaption")?.append(copyButton("@{words.copy_code}",
+        () => code.textContent.replace(/\n*$/, "\n")));
     }
     for (const session of document.querySelectorAll("pre.session")) {
       const commands = [...session.querySelectorAll("kbd:not([class])")];
@@ -101,7 +103,8 @@
       d.addEventListener("click", event => { if (event.target === d) d.close(); }); // outside of it
       return d;
     };
-    const keys = (...names) => make("dt", {}, ...names.flatMap((name, i) => [i ? " " : "", make("kbd", { class: "key" }, name)]));
+    const keys = (...names) => make("dt", {},
+      ...names.flatMap((name, i) => [i ? " " : "", make("kbd", { class: "key" }, name)]));
     const help = dialog("help", "@{words.shortcuts}", make("h2", {}, "@{words.keyboard}"), make("dl", {},
       keys("/"), make("dd", {}, "@{words.key_search}"),
       keys("↓", "↑"), make("dd", {}, "@{words.key_arrows}"),
@@ -122,7 +125,8 @@
       spellcheck: "false", placeholder: "@{words.search_example}" });
     const found = make("p", { class: "found", role: "status" });
     const results = make("div", { class: "search-results" });
-    const search = dialog("search", "@{words.search}", make("label", { for: "query" }, "@{words.search_label}"), input, found, results);
+    const label = make("label", { for: "query" }, "@{words.search_label}");
+    const search = dialog("search", "@{words.search}", label, input, found, results);
     let loading;
     const loadSearch = () => {
       found.textContent = "@{words.search_loading}";
@@ -161,7 +165,8 @@
     const headings = [...main?.querySelectorAll("h2, h3") ?? []].filter(h => h.id || h.closest("section[id]"));
     const idOf = heading => heading.id || heading.closest("section[id]").id;
     const side = document.querySelector("nav.side");
-    const links = new Map([...side?.querySelectorAll("a[href*='#']") ?? []].map(link => [decodeURIComponent(link.hash.slice(1)), link]));
+    const links = new Map([...side?.querySelectorAll("a[href*='#']") ?? []]
+      .map(link => [decodeURIComponent(link.hash.slice(1)), link]));
     let current = null;
 
     const mark = heading => {
@@ -172,12 +177,14 @@
       const link = listed && links.get(idOf(listed));
       if (link) {
         link.setAttribute("aria-current", "location");
-        const box = side.getBoundingClientRect(), line = link.getBoundingClientRect(); // the tree scrolls, and not the page
+        // The tree scrolls, and not the page.
+        const box = side.getBoundingClientRect(), line = link.getBoundingClientRect();
         if (line.bottom > box.bottom || line.top < box.top) side.scrollTop += line.top - box.top - box.height / 3;
       }
       const { [page]: before, ...places } = recall("places") ?? {};
       const title = document.querySelector("h1").textContent.trim();
-      const place = heading ? [title, idOf(heading), nameOf(heading)] : before ?? [title]; // at its beginning one keeps one's place
+      // At its beginning one keeps one's place.
+      const place = heading ? [title, idOf(heading), nameOf(heading)] : before ?? [title];
       remember("places", { ...places, [page]: place }); // the newest is the last
     };
     const watch = () => {
@@ -193,8 +200,9 @@
     const last = Object.entries(recall("places") ?? {}).pop();
     if (page === "index.html" && last) {
       const [name, [title, id, part]] = last;
-      (main.querySelector(".subtitle") ?? main.querySelector("h1")).after(make("p", { class: "continue" }, "@{words.continue}",
-        make("a", { href: new URL(name + (id ? "#" + id : ""), root) }, title + (part ? ", " + part : ""))));
+      const link = make("a", { href: new URL(name + (id ? "#" + id : ""), root) }, title + (part ? ", " + part : ""));
+      (main.querySelector(".subtitle") ?? main.querySelector("h1"))
+        .after(make("p", { class: "continue" }, "@{words.continue}", link));
     }
   });
 })();

@@ -1,6 +1,6 @@
 -- How the book looks on paper, as far as blocks go; see book.lua for what each function is given.
 --
--- What pandoc has no block for becomes a Div or a Span with a class; typst.lua makes calls of functions of book.typ of it.
+-- What pandoc has no block for becomes a Div or a Span with a class, and typst.lua makes a call of book.typ of it.
 
 local palette = dofile 'pandoc/palette.lua'
 
@@ -38,7 +38,8 @@ end
 function M.image(image) return image end
 
 function M.figure(f)
-  return { pandoc.Div({ pandoc.Plain(f.caption) }, { class = f.svg and 'drawn-run' or 'figure', src = f.src, alt = f.alt }) }
+  local class = f.svg and 'drawn-run' or 'figure'
+  return { pandoc.Div({ pandoc.Plain(f.caption) }, { class = class, src = f.src, alt = f.alt }) }
 end
 
 function M.chapter(heading, number, title)

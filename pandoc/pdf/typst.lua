@@ -20,8 +20,8 @@ end
 
 function Blocksep() return '\n\n' end
 
--- The index: every call, errno value and signal that the text names. What is a call the book says itself, somewhere: the
--- text names its page of the manual, as `read(2)`, or a listing calls it, and it is not ours. That may be after the
+-- The index: every call, errno value and signal that the text names. What is a call the book says itself, somewhere:
+-- the text names its page of the manual, as `read(2)`, or a listing calls it, and it is not ours. That may be after the
 -- name's first use: so each name leaves a mark, and the marks of names that are no calls are taken off at the end.
 local calls = {} -- read = 'read(2)'
 local called, own = {}, {}
@@ -36,7 +36,7 @@ local function constant(text)
 end
 
 local function name_in_code(text)
-  local name, section = text:match('^([%a_][%w_]*)%(([23])%)$')
+  local name = text:match('^([%a_][%w_]*)%([23]%)$')
   if name then calls[name] = text end
   return name or text:match('^([%a_][%w_]*)$') or text:match('^([%a_][%w_]*)%(') or constant(text)
 end
@@ -50,7 +50,8 @@ end
 
 -- What is ours, says build/code.json. (What is preloaded, or measured, stands in for calls of the system.)
 local function note_own()
-  local text = lib.read('build/code.json') or error('typst.lua: there is no build/code.json: run `make build/code.json` first', 0)
+  local text = lib.read('build/code.json')
+  if not text then error('there is no build/code.json: run `make build/code.json` first', 0) end
   for _, file in ipairs(json.decode(text).files) do
     local ours = file.file:match('%.[ch]$') and file.kind ~= 'preload' and file.kind ~= 'bench'
     for _, name in ipairs(ours and file.own or {}) do own[name] = true end
@@ -179,7 +180,8 @@ function Table(caption, aligns, widths, header, rows)
   local body = {}
   for i, row in ipairs(rows) do body[i] = '  ' .. cells(row) .. ',\n' end
   local tbl = string.format('table(columns: %s, align: (%s,),\n  table.header(%s),\n%s)',
-    alike and '(' .. table.concat(columns, ', ') .. ')' or #aligns, table.concat(sides, ', '), cells(header), table.concat(body))
+    alike and '(' .. table.concat(columns, ', ') .. ')' or #aligns,
+    table.concat(sides, ', '), cells(header), table.concat(body))
   if caption == '' then return '#' .. tbl end
   return '#figure(kind: table, caption: [' .. caption .. '], ' .. tbl .. ')'
 end
