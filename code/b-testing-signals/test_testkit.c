@@ -30,12 +30,14 @@ static unsigned long long bit(int sig)
     return 1ULL << (sig - 1);
 }
 
+/* All but SIGCHLD, without which a child that ends would leave no status. */
 static void set_all(void (*disposition)(int), int how)
 {
     sigset_t all;
 
     for (int sig = 1; sig <= SIGRTMAX; sig++) /* those that cannot be set are EINVAL */
-        sigaction(sig, &(struct sigaction){.sa_handler = disposition}, NULL);
+        if (sig != SIGCHLD)
+            sigaction(sig, &(struct sigaction){.sa_handler = disposition}, NULL);
     sigfillset(&all);
     sigprocmask(how, &all, NULL);
 }
