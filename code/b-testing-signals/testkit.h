@@ -44,7 +44,7 @@ struct program {
     bool stdout_closed_pipe; /* stdout is a pipe that nobody reads */
     int close_below;         /* start with the descriptors below this number closed */
     int ignored_signal;      /* start with this one ignored */
-    bool block_signals;      /* start with every signal blocked, and all but SIGINT, SIGQUIT and SIGHUP ignored */
+    bool block_signals;      /* start with every signal blocked, and every one but SIGINT ignored */
     bool merged;             /* stderr into `out`, to see the order of lines */
     bool terminal;           /* stdin, stdout, stderr are a new terminal, and `out` what it showed */
     /* ---- */
