@@ -7,18 +7,12 @@
 -- Mistakes go to stderr as `FILE:LINE: message`, all of one run; then nothing is written, and the exit status is 1.
 
 local folder = PANDOC_SCRIPT_FILE:match('^.*/') or ''
-local json = require 'dkjson'
 local lib = dofile(folder .. '../weave/lib.lua')
 local source = dofile(folder .. '../weave/source.lua')
 local appendix = dofile(folder .. 'appendix.lua')
 local reader = dofile(folder .. 'reader.lua') .. '+sourcepos'
 local words = dofile(folder .. 'words/en.lua')
 local stringify = pandoc.utils.stringify
-
-local ORDER = { 'title', 'booktitle', 'subtitle', 'lang', 'rights', 'description', 'contents', 'files', 'others', 'file',
-  'name', 'number', 'id', 'level', 'section', 'tag', 'place', 'kind', 'label', 'language', 'run', 'fragment', 'test', 'src',
-  'caption', 'target', 'term', 'sentence', 'minutes', 'text', 'terms', 'codes', 'line', 'last', 'column', 'sections',
-  'paragraphs', 'listings', 'sessions', 'code', 'tables', 'boxes', 'claims', 'figures', 'links', 'exercises' }
 
 local mistakes = 0
 
@@ -210,11 +204,17 @@ local function nearest_box(label)
   return best
 end
 
+-- The inlines that begin some blocks, with their places; nil if they begin with something else.
+local function first_inlines(blocks)
+  local first = blocks[1]
+  while first and first.t == 'Div' do first = first.content[1] end
+  return first and (first.t == 'Para' or first.t == 'Plain') and first.content or nil
+end
+
 -- The box that a quote is, or nil: its first words are bold and end with a full stop. Bold words there are nothing else.
 local function box_of(file, quote)
-  local first = quote.content[1]
-  while first and first.t == 'Div' do first = first.content[1] end
-  local bold = first and first.t == 'Para' and unwrap(first.content)[1]
+  local first = first_inlines(quote.content)
+  local bold = first and unwrap(first)[1]
   if not bold or bold.t ~= 'Strong' then return end
   local label = stringify(bold):gsub('%.$', '')
   if not words.boxes[label] or stringify(bold) == label then
@@ -223,10 +223,11 @@ local function box_of(file, quote)
   return { kind = words.boxes[label], label = label }
 end
 
--- Has the fence of this block its end? Else all that follows is code. (An indented block has no fence.)
-local function complain_of_fence(file, block, at)
-  local fence = at.column and file.lines[at.line]:sub(at.column):match('^```+') or file.lines[at.line]:sub(at.column or 1):match('^~~~+')
-  if not fence then return end
+-- Has the fence of this block its end? Else all that follows is code. (Without a fence the block is indented.)
+local function complain_of_fence(file, block, at, is_woven)
+  local first = file.lines[at.line]:sub(at.column)
+  local fence = first:match('^```+') or first:match('^~~~+')
+  if not fence then return is_woven and complain(file.file, at.line, 'expected a fence here, after blanks and not a tab') end
   local body = block.text == '' and 0 or select(2, block.text:gsub('\n', '')) + 1
   local closes = '^[>%s]*' .. fence .. fence:sub(1, 1) .. '*%s*$'
   if at.last - at.line > body and file.lines[at.last]:find(closes) then return end
@@ -242,11 +243,11 @@ local function code_block(file, block)
   local at = { line = line or file.at.line, last = last, column = column }
   local is_woven = a.file or a.fragment or a.run
   if language:find('[{}]') then
-    complain(file.file, at.line, 'expected attributes as c {file="..." fragment="..."}, with double quotes, found: %s', language)
+    return complain(file.file, at.line, 'expected attributes as c {file="..." fragment="..."}, with double quotes, found: %s', language)
   elseif not line and is_woven then
-    complain(file.file, at.line, 'code is not woven into a note')
+    return complain(file.file, at.line, 'code is not woven into a note')
   elseif line then
-    complain_of_fence(file, block, at)
+    complain_of_fence(file, block, at, is_woven)
   end
   if language == 'c' and a.file and a.fragment and not a.run then
     at.file, at.fragment = a.file, a.fragment
@@ -282,13 +283,12 @@ end
 
 -- An exercise's first words are bold, and name it; how long it takes follows.
 local function item(file, blocks)
-  local first = blocks[1]
-  while first and first.t == 'Div' do first = first.content[1] end
-  local inlines = file.at.place == 'exercise' and first and first.content and unwrap(first.content)
+  local first = file.at.place == 'exercise' and first_inlines(blocks)
+  local inlines = first and unwrap(first)
   if inlines and inlines[1] and inlines[1].t == 'Strong' then
     local minutes = text_of(inlines):match('%((%d+) minutes?%)')
     enter(file, 'exercises',
-      { name = text_of(inlines[1].content), minutes = math.tointeger(minutes), line = line_of(first.content) })
+      { name = text_of(inlines[1].content), minutes = math.tointeger(minutes), line = line_of(first) })
   end
   inside(file, blocks, 'li')
 end
@@ -303,17 +303,15 @@ end
 local function contents_in(file, list)
   local chapters = {}
   for i, blocks in ipairs(list.content) do
-    local first = blocks[1]
-    local line = file.at.line
-    while first and first.t == 'Div' do line, first = place_of(first) or line, first.content[1] end
-    local inlines = first and first.content and unwrap(first.content)
-    local link = inlines and #inlines == 1 and inlines[1].t == 'Link' and inlines[1]
+    local first = first_inlines(blocks)
+    local line = first and line_of(first) or file.at.line
+    local link = first and #first == 1 and #blocks == 1 and first[1].t == 'Link' and first[1]
     local target = link and lib.beside(file.file, link.target)
     if not (target and target:find('^chapters/')) then
-      if #chapters > 0 then complain(file.file, line_of(first.content) or line, 'an item of the list of chapters is a link to one, and nothing else') end
-      return
+      if i == 1 then return end
+      return complain(file.file, line, 'an item of the list of chapters is a link to one, and nothing else')
     end
-    chapters[i] = { file = target, title = text_of(link.content), line = line, section = #file.sections }
+    chapters[i] = { file = target, title = text_of(unwrap(link.content)), line = line, section = #file.sections }
   end
   return chapters
 end
@@ -377,15 +375,12 @@ local visit = {
     within(file, { place = box and 'box:' .. (box.kind or box.label) or nil }, function() inside(file, block.content, 'p') end)
   end,
   BulletList = function(file, block)
-    file.contents = file.contents or contents_in(file, block)
+    if file.file == 'book.md' then file.contents = file.contents or contents_in(file, block) end
     for _, blocks in ipairs(block.content) do item(file, blocks) end
   end,
   OrderedList = function(file, block) for _, blocks in ipairs(block.content) do item(file, blocks) end end,
-  DefinitionList = function(file, block)
-    for _, pair in ipairs(block.content) do
-      paragraph(file, pair[1], 'dt')
-      for _, blocks in ipairs(pair[2]) do inside(file, blocks, 'dd') end
-    end
+  DefinitionList = function(file)
+    complain(file.file, file.at.line, 'after text, a line that begins with : or ~ is a definition; the book has none, and its fences are ```')
   end,
   Table = function(file, block)
     within(file, { line = place_of(block) }, function()
@@ -451,6 +446,6 @@ function Pandoc(doc)
   for _, key in ipairs { 'title', 'subtitle', 'lang', 'rights', 'description' } do
     file[key] = meta[key] and stringify(meta[key])
   end
-  lib.write(stringify(doc.meta.to), json.encode(clean(file), { indent = true, keyorder = ORDER }) .. '\n')
+  lib.write(stringify(doc.meta.to), lib.json(clean(file)))
   os.exit(0)
 end
