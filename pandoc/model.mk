@@ -3,7 +3,7 @@
 chapters   := $(wildcard chapters/*.md)
 others     := $(wildcard README.md CONTRIBUTING.md CHANGELOG.md)
 model      := $(patsubst %.md,$B/model/%.json,book.md $(notdir $(chapters)) $(others))
-model_code := pandoc/model.lua pandoc/appendix.lua pandoc/reader.lua pandoc/words/en.lua weave/lib.lua
+model_code := pandoc/model.lua pandoc/appendix.lua pandoc/reader.lua pandoc/words/en.lua weave/lib.lua weave/source.lua
 
 vpath %.md chapters
 $(model): $B/model/%.json: %.md $(model_code)

@@ -41,7 +41,7 @@ end
 -- The chapters as book.md lists them: { file, name, number, title, line }.
 local function listed_in(front)
   if not front.contents then complain(front.file, 1, 'has no list of chapters: items that are links to chapters/...md') end
-  local chapters = {}
+  local chapters, lines = {}, {}
   for _, item in ipairs(front.contents or {}) do
     local name = item.file:match('^chapters/([%w-]+)%.md$')
     local number, title = split_number(item.title)
@@ -49,7 +49,10 @@ local function listed_in(front)
       complain(front.file, item.line, 'contents: %s is not chapters/some-name.md', item.file)
     elseif not lib.exists(item.file) then
       complain(front.file, item.line, 'contents: there is no file %s', item.file)
+    elseif lines[item.file] then
+      complain(front.file, item.line, 'contents: %s is already on line %d', item.file, lines[item.file])
     else
+      lines[item.file] = item.line
       table.insert(chapters, { file = item.file, name = name, number = number, title = title, listed = item })
     end
   end
@@ -64,8 +67,7 @@ local function write_contents(front, chapters)
   local section = front.contents and front.sections[front.contents[1].section]
   local made = { booktitle = front.title, subtitle = front.subtitle, lang = front.lang, rights = front.rights,
     description = front.description, contents = list, contents_section = section and section.id }
-  lib.write(build .. '/contents.json', json.encode(made, { indent = true, keyorder = { 'booktitle', 'subtitle', 'lang',
-    'rights', 'description', 'contents_section', 'contents', 'file', 'name', 'number', 'title' } }) .. '\n')
+  lib.write(build .. '/contents.json', lib.json(made))
 end
 
 -- A chapter's model, with what the list says of it.
@@ -81,11 +83,12 @@ local function load_chapter(front, chapter)
 end
 
 -- Chapters that the list forgets.
-local function check_folder(files)
+local function check_folder(chapters)
   local known = {}
-  for _, file in ipairs(files) do known[file.file] = true end
-  for path in lib.output_of('ls chapters/*.md'):gmatch('[^\n]+') do
-    if not known[path] then complain(path, 1, 'is not in the list of chapters in book.md') end
+  for _, chapter in ipairs(chapters) do known[chapter.file] = true end
+  for name in lib.output_of('ls chapters'):gmatch('[^\n]+') do
+    local path = 'chapters/' .. name
+    if name:find('%.md$') and not known[path] then complain(path, 1, 'is not in the list of chapters in book.md') end
   end
 end
 
@@ -135,15 +138,13 @@ local function main()
     os.exit(mistakes == 0)
   end
   local files, others = { front }, {}
-  for _, chapter in ipairs(chapters) do table.insert(files, load_chapter(front, chapter)) end
+  for _, chapter in ipairs(chapters) do files[#files + 1] = load_chapter(front, chapter) end
   for _, path in ipairs { 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md' } do table.insert(others, load(path)) end
-  check_folder(files)
+  check_folder(chapters)
+  if mistakes > 0 then os.exit(1) end
   check_links(files, others)
   if mistakes > 0 then os.exit(1) end
-  lib.write(build .. '/book.json', json.encode({ title = front.title, lang = front.lang, files = files, others = others },
-    { indent = true, keyorder = { 'title', 'lang', 'files', 'others', 'file', 'name', 'number', 'id', 'level', 'section',
-      'tag', 'place', 'kind', 'label', 'language', 'run', 'fragment', 'test', 'src', 'caption', 'target', 'term',
-      'sentence', 'minutes', 'text', 'terms', 'codes', 'line', 'last', 'column' } }) .. '\n')
+  lib.write(build .. '/book.json', lib.json { title = front.title, lang = front.lang, files = files, others = others })
 end
 
 main()

@@ -53,4 +53,21 @@ function M.beside(from, path)
   return table.concat(parts, '/')
 end
 
+-- As JSON, the keys in the order of the alphabet, so that the same is written the same.
+function M.json(value)
+  local order, seen = {}, {}
+  local function gather(part)
+    for key, inside in pairs(part) do
+      if type(key) == 'string' and not seen[key] then
+        seen[key] = true
+        order[#order + 1] = key
+      end
+      if type(inside) == 'table' then gather(inside) end
+    end
+  end
+  gather(value)
+  table.sort(order)
+  return require('dkjson').encode(value, { indent = true, keyorder = order }) .. '\n'
+end
+
 return M

@@ -1,64 +1,14 @@
 -- Tests of weave.lua: lua5.4 weave/test_weave.lua
--- Each builds a small book in a temporary directory, runs the weaver on it as a
--- process of its own, and looks at its exit status, its messages and the files.
+-- Each builds a small book in a temporary directory, makes its model, runs the weaver on it as a process of its own, and
+-- looks at its exit status, its messages and the files. What the model complains of is tested in test_model.lua.
 
-local function output_of(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read("a")
-  pipe:close()
-  return text
-end
-
-local here = arg[0]:match("^(.*)/[^/]*$") or "."
-local WEAVE = output_of("cd '" .. here .. "' && pwd"):gsub("\n$", "") .. "/weave.lua"
-local top = output_of("mktemp -d"):gsub("\n$", "")
-assert(top:find("^/.+"), "mktemp -d failed")
-
-local function write(path, text)
-  local f = assert(io.open(top .. "/book/" .. path, "wb"))
-  assert(f:write(text))
-  assert(f:close())
-end
-
-local function read(path)
-  local f = assert(io.open(top .. "/" .. path, "rb"))
-  local text = f:read("a")
-  f:close()
-  return text
-end
-
-local function chapter(name) return read("book/chapters/" .. name) end
-local function inode(path) return output_of("stat -c '%i %y' '" .. top .. "/book/" .. path .. "'") end
-
--- What a test says of the world; the message names what was found instead.
-local function is(found, wanted)
-  if found ~= wanted then error(("found %q, wanted %q"):format(found, wanted), 0) end
-end
-local function has(text, wanted)
-  if not text:find(wanted, 1, true) then error(("no %q in %q"):format(wanted, text), 0) end
-end
-local function lacks(text, unwanted)
-  if text:find(unwanted, 1, true) then error(("%q in %q"):format(unwanted, text), 0) end
-end
-
--- Run the weaver; returns its exit status, standard output and standard error.
-local function weave(args)
-  local _, _, status = os.execute(("cd '%s/book' && lua5.4 '%s' %s >../out 2>../err"):format(top, WEAVE, args))
-  return status, read("out"), read("err")
-end
-local function check(args) return weave("--check " .. (args or "chapters/*.md")) end
-
-local function fails_with(args, message)
-  local status, out, err = weave(args)
-  has(err, message)
-  is(status, 1)
-  is(out, "")
-  return err
-end
+local here = arg[0]:match("^.*/") or ""
+local mini = dofile(here .. "../check/mini.lua")
+local is, has, lacks, test, write = mini.is, mini.has, mini.lacks, mini.test, mini.write
 
 -- The book that each test starts from: one chapter, woven, with a program and a run.
 local PIPE_C = [[
-/* head */
+/* usage: pipe [-h] */
 #include <stdio.h>
 
 // § The child
@@ -83,129 +33,179 @@ local RUN_BODY = '$ make run\n[0] child: reading\n[2.5] ^C\n'
 local MISSING_NOTHING = PARENT .. PARENT_BODY .. "```\n\n" .. RUN .. RUN_BODY .. "```\n"
 local WOVEN = "# Pipe\n\n" .. CHILD .. CHILD_BODY .. "```\n\ntext\n\n" .. MISSING_NOTHING
 local EMPTY = "# Pipe\n\n" .. CHILD .. "```\n\ntext\n\n" .. PARENT .. "old\n```\n\n" .. RUN .. "```\n"
-local FILE = "chapters/01-pipe.md"
+local FILE, OTHER = "chapters/01-pipe.md", "chapters/02-other.md"
+local LINE = select(2, WOVEN:gsub("\n", "")) + 2 -- where the text of `with` begins
 
-local function new_book()
-  os.execute(("rm -rf '%s/book' && mkdir -p '%s/book/chapters' '%s/book/code/01-pipe'"):format(top, top, top))
-  write("code/01-pipe/pipe.c", PIPE_C)
-  write("code/01-pipe/pipe.transcript", TRANSCRIPT)
+local files -- of code/, as make would list them: kind by path
+
+local function code(kind, path, text)
+  write("code/" .. path, text)
+  files[path] = kind
+end
+
+function mini.before()
+  files = {}
+  code("program", "01-pipe/pipe.c", PIPE_C)
+  code("transcript", "01-pipe/pipe.transcript", TRANSCRIPT)
+  write("build/code/programs.list", "01-pipe pipe\n")
   write(FILE, WOVEN)
 end
 
-local passed, failed = 0, 0
-local function test(name, run)
-  new_book()
-  local ok, why = pcall(run)
-  print(("%-6s %s"):format(ok and "ok" or "FAILED", name))
-  if not ok then print("       " .. why) end
-  passed, failed = passed + (ok and 1 or 0), failed + (ok and 0 or 1)
+-- All that stands in code/ belongs to the book.
+local function track_all()
+  local paths = {}
+  for path in pairs(files) do table.insert(paths, "code/" .. path) end
+  mini.tracked(table.unpack(paths))
+end
+
+-- Runs the weaver, as make does: not without a model. Returns its exit status, standard output and standard error.
+local function weave(options)
+  local list = {}
+  for path, kind in pairs(files) do table.insert(list, ("%s code/%s\n"):format(kind, path)) end
+  table.sort(list)
+  write("build/code.list", table.concat(list))
+  local status, err = mini.model()
+  if status ~= 0 then error(err, 0) end
+  return mini.run("lua5.4 weave/weave.lua %s build", options or "")
+end
+local function check() return weave("--check") end
+
+-- Both modes complain of this.
+local function fails_with(message)
+  local status, out, err = check()
+  has(err, message)
+  is(status, 1)
+  is(out, "")
+  status, out = weave()
+  is(status .. out, "1")
+  return err
+end
+
+-- Only the check complains: weaving has nothing to do, or does it.
+local function check_fails_with(message)
+  local status, out, err = check()
+  has(err, message)
+  is(status, 1)
+  is(out, "")
+  is(weave(), 0)
+  return err
+end
+
+-- Weaving makes `wanted` of this chapter, and nothing of that; the check says so.
+local function weaves(text, wanted)
+  write(FILE, text)
+  local status, _, err = weave()
+  is(err, "")
+  is(status, 0)
+  is(mini.read(FILE), wanted)
+  is(select(2, weave()), "")
+  lacks(select(3, check()), "is not what code/ has")
 end
 
 -- A chapter that has `text` besides what it must show.
 local function with(text) write(FILE, WOVEN .. "\n" .. text) end
-local LINE = select(2, WOVEN:gsub("\n", "")) + 2 -- where that text begins
 
 -- Weaving
 
 test("weaving writes the bodies of listings and sessions", function()
   write(FILE, EMPTY)
-  local status, out, err = weave(FILE)
+  local status, out, err = weave()
   is(err, "")
   is(status, 0)
-  is(chapter("01-pipe.md"), WOVEN)
+  is(mini.read(FILE), WOVEN)
   is(out, "weave: 01-pipe.md: 3 blocks refreshed\n")
 end)
 
 test("only the blocks that changed are counted, and one is one block", function()
   write(FILE, (WOVEN:gsub("int n = fd", "int n = 9")))
-  local _, out = weave(FILE)
+  local _, out = weave()
   is(out, "weave: 01-pipe.md: 1 block refreshed\n")
-  is(chapter("01-pipe.md"), WOVEN)
+  is(mini.read(FILE), WOVEN)
 end)
 
-test("a second weave does not write the file again and says nothing", function()
+test("weaving replaces the file by a rename, leaves nothing beside it, and a second one does nothing", function()
   write(FILE, EMPTY)
-  weave(FILE)
-  local before = inode(FILE)
-  local status, out, err = weave(FILE)
-  is(status .. out .. err, "0")
-  is(inode(FILE), before)
-end)
-
-test("weaving replaces the file by a rename and leaves nothing beside it", function()
-  write(FILE, EMPTY)
-  os.execute(("ln '%s/book/%s' '%s/book/old'"):format(top, FILE, top))
-  weave(FILE)
-  is(read("book/old"), EMPTY)
-  is(output_of("ls -A '" .. top .. "/book/chapters'"), "01-pipe.md\n")
+  mini.run("ln %s old", FILE)
+  weave()
+  is(mini.read("old"), EMPTY)
+  is(select(2, mini.run("ls -A chapters")), "01-pipe.md\n")
+  mini.run("ln %s woven", FILE)
+  is(table.concat({ weave() }), "0")
+  is(mini.run("test %s -ef woven", FILE), 0)
 end)
 
 test("a file that cannot be written is reported and stays as it was", function()
   write(FILE, EMPTY)
-  os.execute(("mkdir '%s/book/%s.weave'"):format(top, FILE)) -- where the temporary file would be
-  fails_with(FILE, "weave: chapters/01-pipe.md:1: cannot write: ")
-  is(chapter("01-pipe.md"), EMPTY)
+  mini.run("mkdir %s.new", FILE) -- where the temporary file would be
+  local status, _, err = weave()
+  is(status, 1)
+  has(err, "chapters/01-pipe.md: cannot write: ")
+  is(mini.read(FILE), EMPTY)
 end)
 
 test("a file with an error is left untouched, and the others are woven", function()
-  local bad = EMPTY .. "\n```c\nint x;\n```\n"
+  local bad = EMPTY .. "\n" .. CHILD:gsub("child", "chill") .. "```\n"
   write(FILE, bad)
-  write("chapters/other.md", CHILD .. "```\n")
-  local status, out = weave("chapters/*.md")
+  write(OTHER, "# B\n\n" .. CHILD .. "```\n")
+  local status, out = weave()
   is(status, 1)
-  is(out, "weave: other.md: 1 block refreshed\n")
-  is(chapter("01-pipe.md"), bad)
-  is(chapter("other.md"), CHILD .. CHILD_BODY .. "```\n")
+  is(out, "weave: 02-other.md: 1 block refreshed\n")
+  is(mini.read(FILE), bad)
+  is(mini.read(OTHER), "# B\n\n" .. CHILD .. CHILD_BODY .. "```\n")
 end)
 
 test("every chapter that uses a bad source or transcript is left untouched", function()
-  for path, text in pairs { ["pipe.c"] = PIPE_C .. "// § The child\nint again;\n", ["pipe.transcript"] = "[5]?\n" } do
-    new_book()
-    write("code/01-pipe/" .. path, text)
-    write(FILE, EMPTY)
-    write("chapters/other.md", EMPTY)
-    is(weave("chapters/*.md"), 1)
-    is(chapter("01-pipe.md"), EMPTY)
-    is(chapter("other.md"), EMPTY)
+  write(FILE, EMPTY)
+  write(OTHER, EMPTY)
+  for path, bad in pairs { ["pipe.c"] = PIPE_C .. "// § The child\nint again;\n", ["pipe.transcript"] = "[5]?\n" } do
+    local good = mini.read("code/01-pipe/" .. path)
+    write("code/01-pipe/" .. path, bad)
+    is(weave(), 1)
+    is(mini.read(FILE), EMPTY)
+    is(mini.read(OTHER), EMPTY)
+    write("code/01-pipe/" .. path, good)
   end
 end)
 
 test("directives are dropped from a session, but for the commands typed", function()
   write("code/01-pipe/pipe.transcript", '# c\n$ ./a\n@0.5 $ kill -INT "$!"\n@"a \\"b\\" c" $ echo "x" $ y\n'
     .. '@"child: reading" <Ctrl-C>\n@12 <Ctrl-Z>\n[3] @"no" <directive>\n[4]\n[4.5]  # kept\n')
-  write(FILE, RUN .. "```\n")
-  is(weave(FILE), 0)
-  is(chapter("01-pipe.md"), RUN .. '$ ./a\n$ kill -INT "$!"\n$ echo "x" $ y\n[3] @"no" <directive>\n[4]\n'
-    .. '[4.5]  # kept\n```\n')
+  weaves("# A\n\n" .. RUN .. "```\n", "# A\n\n" .. RUN
+    .. '$ ./a\n$ kill -INT "$!"\n$ echo "x" $ y\n[3] @"no" <directive>\n[4]\n[4.5]  # kept\n```\n')
+end)
+
+test("tables: what a file has, or what a program prints, between blank lines", function()
+  local page = "# A\n\n<!-- table: 01-pipe/a -->\n%s<!-- end of table -->\n\ntext\n"
+  write("code/01-pipe/a.lua", "print('| a |\\n|---|\\n| b |')\n")
+  weaves(page:format(""), page:format("\n| a |\n|---|\n| b |\n\n"))
+  weaves(page:format("\n| a |\n|---|\n| old |\n\n"), page:format("\n| a |\n|---|\n| b |\n\n"))
+  write("code/01-pipe/a.md", "| c |\n|---|\n")
+  weaves(page:format(""), page:format("\n| c |\n|---|\n\n"))
 end)
 
 -- Markdown
 
-test("a block in a quote keeps its prefix, also on blank lines", function()
-  write(FILE, "> > " .. CHILD .. "> > old\n> > ```\n> text\n")
-  is(weave(FILE), 0)
-  is(chapter("01-pipe.md"), "> > " .. CHILD .. "> > static int child(int fd)\n> > {\n> >     int n = fd;\n> >\n"
-    .. "> >     return n;\n> > }\n> > ```\n> text\n")
-  is(select(2, weave(FILE)), "")
+test("blocks in quotes and lists keep what stands before them, also on the line of a list's marker", function()
+  local function body(prefix)
+    return (CHILD_BODY:gsub("[^\n]*\n", prefix .. "%0"):gsub(" +\n", "\n"))
+  end
+  local page = table.concat { "# A\n\n",
+    "> > ", CHILD, "%1> > ```\n> text\n\n", "> ", CHILD, "%2>```\n", -- the quote mark's blank is kept, and made
+    "1.  item\n\n    ", CHILD, "%3    ```\n\n", "- ", CHILD, "%4  ```\n", "- > ", CHILD, "%5  > ```\n",
+    "> - a\n>   - ", CHILD, "%6>     ```\n\n", "   ", CHILD, "%7   ```\n" }
+  local prefixes = { "> > ", "> ", "    ", "  ", "  > ", ">     ", "   " }
+  local function filled(with_body) return (page:gsub("%%(%d)", function(n) return with_body(prefixes[tonumber(n)]) end)) end
+  weaves(filled(function(prefix) return prefix .. "old\n" end), filled(body))
+  weaves(filled(function() return "" end), filled(body))
+  weaves("# A\n\n>" .. CHILD .. ">```\n", "# A\n\n>" .. CHILD .. body("> ") .. ">```\n")
+  weaves("# A\n\n1.  item\n\n    " .. CHILD .. "\n  \n    ```\n", "# A\n\n1.  item\n\n    " .. CHILD .. body("    ") .. "    ```\n")
 end)
 
-test("a quote mark without a blank gets one in the body, which loses none", function()
-  write(FILE, ">" .. CHILD .. ">```\n")
-  is(weave(FILE), 0)
-  has(chapter("01-pipe.md"), ">     int n = fd;\n>\n>     return n;\n")
-end)
-
-test("a block in a list keeps its indentation, and blank lines have none", function()
-  write(FILE, "1.  item\n\n    " .. CHILD .. "\n  \n    ```\n")
-  is(weave(FILE), 0)
-  is(chapter("01-pipe.md"), "1.  item\n\n    " .. CHILD .. "    static int child(int fd)\n    {\n        int n = fd;\n\n"
-    .. "        return n;\n    }\n    ```\n")
-  is(select(2, weave(FILE)), "")
-end)
-
-test("a fence on a list marker's line is an error", function()
-  write(FILE, "- " .. CHILD .. "  ```\n")
-  fails_with(FILE, "weave: chapters/01-pipe.md:1: a fence stands on a line of its own")
+test("the order and form of attributes makes no difference", function()
+  for _, opening in ipairs { '```c {fragment="The child" file="01-pipe/pipe.c"}\n', '``` {.c file=01-pipe/pipe.c fragment="The child"}\n',
+    '{fragment="The child"  file="01-pipe/pipe.c"}\n```c\n' } do
+    weaves("# A\n\n" .. opening .. "```\n", "# A\n\n" .. opening .. CHILD_BODY .. "```\n")
+  end
 end)
 
 test("a longer fence may hold a body with fences in it, tildes hold backticks", function()
@@ -213,306 +213,183 @@ test("a longer fence may hold a body with fences in it, tildes hold backticks", 
   write("code/01-pipe/pipe.c", "// § Fenced\n" .. fenced)
   local long = '````c {file="01-pipe/pipe.c" fragment="Fenced"}\n'
   local tilde = '~~~c {file="01-pipe/pipe.c" fragment="Fenced"}\n'
-  write(FILE, long .. "```\n````\n" .. tilde .. "```c\n~~~~  \n")
-  local status, _, err = weave(FILE)
-  is(err, "")
-  is(status, 0)
-  is(chapter("01-pipe.md"), long .. fenced .. "````\n" .. tilde .. fenced .. "~~~~  \n")
-end)
-
-test("blocks shown inside a longer fence of another language are left alone", function()
-  with("````markdown\n" .. CHILD .. "old\n```\n```c\n```\n````\n")
-  local status, _, err = check(FILE)
-  is(err, "")
-  is(status, 0)
+  weaves("# A\n\n" .. long .. "```\n````\n" .. tilde .. "```c\n~~~~  \n",
+    "# A\n\n" .. long .. fenced .. "````\n" .. tilde .. fenced .. "~~~~  \n")
 end)
 
 test("a body that would close its own fence is an error", function()
   write("code/01-pipe/pipe.c", "// § Fenced\n/*\n```\n*/\n")
-  write(FILE, '```c {file="01-pipe/pipe.c" fragment="Fenced"}\n```\n')
-  fails_with(FILE, "weave: chapters/01-pipe.md:1: the body has a line that would close this fence")
+  write(FILE, '# A\n\n> ```c {file="01-pipe/pipe.c" fragment="Fenced"}\n> ```\n')
+  fails_with("weave: chapters/01-pipe.md:3: the body has a line that would close this fence")
 end)
 
-test("an unclosed fence is an error, at its first line", function()
-  local text = "text\n\n" .. CHILD .. "int x;\n``\n~~~\n"
-  write(FILE, text)
-  fails_with(FILE, "weave: chapters/01-pipe.md:3: this fence is not closed")
-  is(chapter("01-pipe.md"), text)
-end)
-
-test("a fence that its quote leaves open is an error", function()
-  write(FILE, "> " .. CHILD .. "> int x;\n\ntext\n\n```sh\n```\n")
-  fails_with(FILE, 'weave: chapters/01-pipe.md:1: this fence is not closed: line 3 does not begin with "> "')
+test("blocks shown inside a longer fence, and other languages, are left alone", function()
+  local text = WOVEN .. "\n````markdown\n" .. CHILD .. "old\n```\n```c\n```\n````\n\n```sh\nmake run\n```\n\n```\nplain\n```\n"
+  weaves(text, text)
+  is(check(), 0)
 end)
 
 test("carriage returns stay in a chapter and do not come from a source", function()
-  write("code/01-pipe/pipe.c", (PIPE_C:gsub("\n", "\r\n")))
-  write("code/01-pipe/pipe.transcript", (TRANSCRIPT:gsub("\n", "\r\n")))
-  write(FILE, (EMPTY:gsub("\n", "\r\n")))
-  write("chapters/other.md", EMPTY)
-  is(weave("chapters/*.md"), 0)
-  is(chapter("01-pipe.md"), (WOVEN:gsub("\n", "\r\n")))
-  is(chapter("other.md"), WOVEN)
-  is(select(2, weave("chapters/*.md")), "")
-  write(FILE, ((WOVEN .. "\n> ```c {.snippet}\n> int n;\n>\n> return;\n> ```\n"):gsub("\n", "\r\n")))
-  has(select(2, check(FILE)), "1 snippet compiled")
+  local function crlf(text) return (text:gsub("\n", "\r\n")) end
+  write("code/01-pipe/pipe.c", crlf(PIPE_C))
+  write("code/01-pipe/pipe.transcript", crlf(TRANSCRIPT))
+  write(OTHER, EMPTY)
+  weaves(crlf(EMPTY), crlf(WOVEN))
+  is(mini.read(OTHER), WOVEN)
 end)
 
 test("a missing final newline stays missing, and costs no line", function()
   write("code/01-pipe/pipe.c", (PIPE_C:gsub("\n$", "")))
   write("code/01-pipe/pipe.transcript", (TRANSCRIPT:gsub("\n$", "")))
-  write(FILE, (EMPTY:gsub("\n$", "")))
-  is(weave(FILE), 0)
-  is(chapter("01-pipe.md"), (WOVEN:gsub("\n$", "")))
-end)
-
-test("a plain c block is an error, in both modes and in pandoc's other spelling", function()
-  for _, opening in ipairs { "```c", "``` c", "~~~C", "```{.c .numberLines}", "```{#a .c}", '```c {file="01-pipe/pipe.c"}',
-    '```c {fragment="The child"}', '```c {.snippet file="01-pipe/pipe.c" fragment="The child"}' } do
-    with(opening .. "\nint x;\n" .. opening:sub(1, 3) .. "\n")
-    local message = "weave: " .. FILE .. ":" .. LINE .. ": a C block must name its fragment or be a .snippet"
-    fails_with(FILE, message)
-    fails_with("--check " .. FILE, message)
-  end
-end)
-
-test("a plain console block is an error, in both modes", function()
-  with("```console\n$ ls\n```\n")
-  local message = "weave: " .. FILE .. ":" .. LINE .. ": a console block must name its recorded run"
-  fails_with(FILE, message)
-  fails_with("--check " .. FILE, message)
-end)
-
-test("another language is left alone, but may not name a source", function()
-  with("```sh\nmake run\n```\n\n```\nplain\n```\n\n```c++\nint x;\n```\n")
-  is(weave(FILE), 0)
-  is(check(FILE), 0)
-  with('```cpp {file="01-pipe/pipe.c" fragment="The child"}\n```\n')
-  fails_with(FILE, ':' .. LINE .. ': expected a c or console block, found "cpp"')
+  weaves((EMPTY:gsub("\n$", "")), (WOVEN:gsub("\n$", "")))
 end)
 
 -- What is named
 
-test("an unknown file is an error, in both modes", function()
-  with('```c {file="01-pipe/pip.c" fragment="The child"}\n```\n')
-  local message = "weave: " .. FILE .. ":" .. LINE .. ": no file code/01-pipe/pip.c\n"
-  fails_with(FILE, message)
-  fails_with("--check " .. FILE, message)
-end)
-
-test("an unknown fragment is an error that lists the names there are, in both modes", function()
-  with('```c {file="01-pipe/pipe.c" fragment="The Child"}\n```\n')
-  local message = "weave: " .. FILE .. ":" .. LINE
-    .. ': no fragment "The Child" in code/01-pipe/pipe.c, which has "The child", "The parent"\n'
-  fails_with(FILE, message)
-  fails_with("--check " .. FILE, message)
-end)
-
-test("an unknown run is an error, in both modes", function()
-  with('```console {run="01-pipe/pip"}\n```\n')
-  local message = "weave: " .. FILE .. ":" .. LINE .. ": no recorded run code/01-pipe/pip.transcript\n"
-  fails_with(FILE, message)
-  fails_with("--check " .. FILE, message)
-end)
-
-test("a chapter that does not exist, or is a directory, is an error", function()
-  fails_with("nowhere.md", "weave: nowhere.md:1: cannot read this file")
-  fails_with("--check chapters", "weave: chapters:1: cannot read this file")
+test("what is named and is not there is an error on its line, in both modes", function()
+  with(table.concat {
+    '```c {file="01-pipe/pip.c" fragment="The child"}\n```\n\n', '```c {file="01-pipe/pipe.c" fragment="The Child"}\n```\n\n',
+    '```console {run="01-pipe/pip"}\n```\n\n', '<!-- table: 01-pipe/pip -->\n<!-- end of table -->\n\n',
+    '- ```c {file="01-pipe" fragment="The child"}\n  ```\n' })
+  write("code/01-pipe/bad.lua", "error('no table today')\n")
+  local function at(n) return "weave: " .. FILE .. ":" .. LINE + n .. ": " end
+  for n, message in pairs { [0] = "no file code/01-pipe/pip.c\n",
+    [3] = 'no fragment "The Child" in code/01-pipe/pipe.c, which has "The child", "The parent"\n',
+    [6] = "no recorded run code/01-pipe/pip.transcript\n", [9] = "no table code/01-pipe/pip.lua or .md\n",
+    [12] = "no file code/01-pipe\n" } do
+    fails_with(at(n) .. message)
+  end
+  with("<!-- table: 01-pipe/bad -->\n<!-- end of table -->\n")
+  has(fails_with("weave: code/01-pipe/bad.lua:1: "), "no table today")
 end)
 
 test("a bad transcript line is an error, in both modes", function()
-  for _, line in ipairs { "hello", "[x] hello", "[5]hello", "$", "", "@3", "@x <Ctrl-C>", "@3 Ctrl-C", '@"" <Ctrl-C>', '@"x <Ctrl-C>' } do
-    write("code/01-pipe/pipe.transcript", "# c\n" .. line .. "\n" .. TRANSCRIPT)
-    local message = "weave: code/01-pipe/pipe.transcript:2: expected `# ...`, `$ ...`, `[TICK] ...` or `@WHEN ...`, found: "
-      .. line .. "\n"
-    fails_with(FILE, message)
-    fails_with("--check " .. FILE, message)
+  local bad = { "hello", "[x] hello", "[5]hello", "$", "", "@3", "@x <Ctrl-C>", "@3 Ctrl-C", '@"" <Ctrl-C>', '@"x <Ctrl-C>' }
+  write("code/01-pipe/pipe.transcript", "# c\n" .. table.concat(bad, "\n") .. "\n" .. TRANSCRIPT)
+  local err = fails_with("weave: code/01-pipe/pipe.transcript:2: ")
+  for i, line in ipairs(bad) do
+    has(err, ("weave: code/01-pipe/pipe.transcript:%d: expected `# ...`, `$ ...`, `[TICK] ...` or `@WHEN ...`, found: %s\n"):format(i + 1, line))
   end
 end)
 
 test("a fragment's name used twice in a file is an error, reported once", function()
   write("code/01-pipe/pipe.c", PIPE_C .. "\n// § The child\nint again;\n")
-  local message = 'weave: code/01-pipe/pipe.c:16: fragment "The child" is already on line 4'
-  local err = fails_with(FILE, message)
+  local err = fails_with('weave: code/01-pipe/pipe.c:16: fragment "The child" is already on line 4')
   is(select(2, err:gsub("\n", "")), 1)
-  fails_with("--check " .. FILE, message)
 end)
 
 test("a section comment that is nearly right is an error", function()
-  for _, line in ipairs { "//§ Next", "// §Next", "  // § Next", "// §" } do
-    write("code/01-pipe/pipe.c", PIPE_C .. line .. "\n")
-    fails_with(FILE, "weave: code/01-pipe/pipe.c:15: expected `// § NAME` at column 0, found: " .. line .. "\n")
+  local near = { "//§ Next", "// §Next", "  // § Next", "// §" }
+  write("code/01-pipe/pipe.c", PIPE_C .. table.concat(near, "\n") .. "\n")
+  local err = fails_with("weave: code/01-pipe/pipe.c:15: ")
+  for i, line in ipairs(near) do
+    has(err, ("weave: code/01-pipe/pipe.c:%d: expected `// § NAME` at column 0, found: %s\n"):format(14 + i, line))
   end
 end)
 
 -- Checking
 
 test("a chapter as woven passes, with the coverage line", function()
-  with("```c {.snippet}\nint x = 1;\n```\n")
-  local status, out, err = check()
-  is(err, "")
-  is(status, 0)
-  is(out, "weave: 7 of 7 lines shown in 2 listings, 1 recorded run, 1 snippet compiled\n")
+  for _, prepare in ipairs { function() end, track_all } do
+    prepare()
+    local status, out, err = check()
+    is(err, "")
+    is(status, 0)
+    is(out, "weave: 7 of 7 lines shown in 2 listings, 1 recorded run\n")
+  end
 end)
 
 test("drift is reported with its block and first lines, and the check does not write", function()
   local drifted = WOVEN:gsub("int n = fd", "int n = 9")
   write(FILE, drifted)
-  local err = fails_with("--check " .. FILE, "weave: chapters/01-pipe.md:3: the listing is not what code/ has")
-  has(err, "from line 6:\n    -     int n = 9;\n    +     int n = fd;\n")
-  is(select(2, err:gsub("\n", "")), 3)
-  is(chapter("01-pipe.md"), drifted)
+  local status, _, err = check()
+  is(status, 1)
+  is(err, "weave: chapters/01-pipe.md:3: the listing is not what code/ has (`make weave` refreshes it); from line 6:\n"
+    .. "    -     int n = 9;\n    +     int n = fd;\n")
+  is(mini.read(FILE), drifted)
 end)
 
-test("drift is reported for a session, and for lines added or missing", function()
-  write(FILE, (WOVEN:gsub("%[2.5%] ^C\n", ""):gsub("    return n;\n", "    more();\n%0")))
-  local err = fails_with("--check " .. FILE, "from line 8:\n    -     more();\nweave")
+test("drift is reported for a session, and for lines added or missing, and beside other errors", function()
+  write(FILE, (WOVEN:gsub("%[2.5%] ^C\n", ""):gsub("    return n;\n", "    more();\n%0")) .. "\n" .. RUN:gsub("pipe/", "pip/") .. "```\n")
+  local err = fails_with("no recorded run")
+  has(err, "from line 8:\n    -     more();\nweave")
   has(err, "the session is not what code/ has (`make weave` refreshes it); from line 22:\n    + [2.5] ^C\n")
 end)
 
-test("an error elsewhere in the file does not hide drift", function()
-  write(FILE, (WOVEN:gsub("int n = fd", "int n = 9")) .. "\n```c\n```\n")
-  local err = fails_with("--check " .. FILE, "a C block must")
-  has(err, "the listing is not what code/ has")
+test("carriage returns alone are no drift", function()
+  write(FILE, (WOVEN:gsub("\n", "\r\n")))
+  is(check(), 0)
 end)
 
-test("a fragment shown nowhere is an error, at its first line", function()
+test("a fragment shown nowhere is an error, at its first line; another chapter may show it", function()
   write(FILE, "# Pipe\n\n" .. MISSING_NOTHING)
-  fails_with("--check " .. FILE, 'weave: code/01-pipe/pipe.c:4: fragment "The child" is shown nowhere\n')
-  is(weave(FILE), 0)
-end)
-
-test("a fragment may be shown by another chapter", function()
-  write(FILE, "# Pipe\n\n" .. MISSING_NOTHING)
-  write("chapters/02-more.md", CHILD .. CHILD_BODY .. "```\n")
+  check_fails_with('weave: code/01-pipe/pipe.c:4: fragment "The child" is shown nowhere\n')
+  write(OTHER, "# B\n\n" .. CHILD .. CHILD_BODY .. "```\n")
   local status, out = check()
   is(status, 0)
   has(out, "7 of 7 lines shown in 2 listings")
 end)
 
-test("a fragment shown twice in a file is an error", function()
+test("a fragment shown twice is an error, in a file and across files", function()
   with(CHILD .. CHILD_BODY .. "```\n")
-  fails_with("--check " .. FILE, "weave: " .. FILE .. ":" .. LINE
-    .. ': fragment "The child" of code/01-pipe/pipe.c is already shown at chapters/01-pipe.md:3\n')
-  is(weave(FILE), 0)
+  check_fails_with("weave: " .. FILE .. ":" .. LINE .. ': fragment "The child" of code/01-pipe/pipe.c is already shown at chapters/01-pipe.md:3\n')
+  write(FILE, WOVEN)
+  write(OTHER, "# B\n\n> " .. CHILD .. CHILD_BODY:gsub("[^\n]*\n", "> %0"):gsub("> \n", ">\n") .. "> ```\n")
+  check_fails_with('weave: chapters/02-other.md:3: fragment "The child" of code/01-pipe/pipe.c is already shown at chapters/01-pipe.md:3\n')
 end)
 
-test("a fragment shown twice across files is an error", function()
-  write("chapters/02-more.md", "> " .. CHILD .. CHILD_BODY:gsub("[^\n]*\n", "> %0"):gsub("> \n", ">\n") .. "> ```\n")
-  fails_with("--check chapters/*.md",
-    'weave: chapters/02-more.md:1: fragment "The child" of code/01-pipe/pipe.c is already shown at chapters/01-pipe.md:3\n')
+test("what belongs to the book is shown: programs, modules, headers and preloads, not tests, benches and scripts", function()
+  code("part", "01-pipe/tick.c", "// § Tick\nint tick;\n")
+  code("module", "01-pipe/tick.h", "// § Use\nextern int tick;\n")
+  code("preload", "01-pipe/odd_preload.c", "// § Odd\nint odd;\n")
+  code("test", "01-pipe/test_pipe.c", "// § Tests\nint main;\n")
+  code("bench", "01-pipe/bench_pipe.c", "// § Bench\nint main;\n")
+  code("script", "01-pipe/pipe.py", "# § Script\n")
+  code("transcript", "01-pipe/loud.transcript", TRANSCRIPT)
+  is(check(), 0) -- all of it might be a reader's own
+  track_all()
+  local err = check_fails_with('weave: code/01-pipe/tick.c:1: fragment "Tick" is shown nowhere\n')
+  has(err, 'weave: code/01-pipe/tick.h:1: fragment "Use" is shown nowhere\n')
+  has(err, 'weave: code/01-pipe/odd_preload.c:1: fragment "Odd" is shown nowhere\n')
+  has(err, "weave: code/01-pipe/loud.transcript:1: recorded but shown nowhere\n")
+  is(select(2, err:gsub("\n", "")), 4)
 end)
 
-test("a program without a fragment is an error; a module, a header and a test may have none", function()
-  write("code/01-pipe/tick.c", "int tick;\n")
-  write("code/01-pipe/tick.h", "extern int tick;\n")
-  write("code/01-pipe/test_pipe.c", "// § Tests\nint main;\n")
-  is(check(), 0)
-  write("code/01-pipe/quick.c", "int main;\n")
-  fails_with("--check " .. FILE, "weave: code/01-pipe/quick.c:1: a program without a fragment")
-  is(weave(FILE), 0)
+test("a program has a fragment, and a line that says its usage; a module may have none", function()
+  code("part", "01-pipe/tick.c", "int tick;\n")
+  code("program", "01-pipe/quick.c", "int main;\n")
+  track_all()
+  local err = check_fails_with("weave: code/01-pipe/quick.c:1: a program without a fragment")
+  has(err, "weave: code/01-pipe/quick.c:1: the first comment has no line `usage: quick [-h]`")
+  is(select(2, err:gsub("\n", "")), 2)
 end)
 
-test("the fragments that a module or a header has must be shown", function()
-  write("code/01-pipe/tick.c", "// § Tick\nint tick;\n")
-  write("code/01-pipe/tick.h", "// § Use\nextern int tick;\n")
-  local err = fails_with("--check " .. FILE, 'code/01-pipe/tick.c:1: fragment "Tick" is shown nowhere')
-  has(err, 'code/01-pipe/tick.h:1: fragment "Use" is shown nowhere')
-end)
-
-test("a transcript shown nowhere is an error; one shown twice is not, and is one run", function()
-  with(RUN .. RUN_BODY .. "```\n")
-  has(select(2, check()), "2 listings, 1 recorded run, 0 snippets")
-  write("code/01-pipe/loud.transcript", TRANSCRIPT)
-  fails_with("--check " .. FILE, "weave: code/01-pipe/loud.transcript:1: recorded but shown nowhere\n")
-  is(weave(FILE), 0)
-end)
-
-test("a chapter without a folder of code has nothing to show", function()
-  write("chapters/preface.md", "# Preface\n")
-  is(check("chapters/preface.md"), 0)
-end)
-
-test("after an unclosed fence nothing is said to be shown nowhere", function()
-  with(CHILD)
-  write("code/01-pipe/loud.transcript", TRANSCRIPT)
-  lacks(fails_with("--check " .. FILE, "this fence is not closed"), "nowhere")
-end)
-
--- Snippets
-
-test("statements compile as a snippet, unused and returning or not", function()
-  with("```c {.snippet}\nint n, unused;\nif (read(0, &n, 1) == -1 && errno == EINTR)\n    return -1;\n```\n\n"
-    .. "> ~~~ c {.snippet .numberLines}\n> struct sigaction sa = { 0 };\n> return;\n> ~~~\n\n"
-    .. "```c {.snippet}\nint n = 1;\nif (n == 2)\n    n = 3;\nelse if (n)\n    n = 4;\nelse close(n);\nreturn close(n);\n```\n")
+test("a reader's own files, and folders without a chapter, are counted and no more", function()
+  track_all()
+  code("program", "01-pipe/mine.c", "int main;\n")
+  code("program", "mine/mine.c", "// § Mine\nint main;\n")
   local status, out, err = check()
   is(err, "")
   is(status, 0)
-  has(out, "3 snippets compiled")
-end)
-
-test("a whole unit compiles as a snippet", function()
-  with("```c {.snippet}\nstatic volatile sig_atomic_t got;\n\nstatic void on_alarm(int sig)\n{\n    got = sig;\n}\n```\n\n"
-    .. "```c {.snippet}\n#include <math.h>\n\nstatic int\none(void)\n{\n    return 1;\n}\n```\n\n"
-    .. "```c {.snippet}\nstatic const char *name_of(int sig);\n```\n")
-  local status, _, err = check()
-  is(err, "")
-  is(status, 0)
-end)
-
-test("a snippet that defines _GNU_SOURCE has its functions", function()
-  local pipe2 = "int fds[2];\nif (pipe2(fds, O_CLOEXEC) == -1)\n    return -1;\n```\n"
-  with("```c {.snippet}\n#define _GNU_SOURCE\n" .. pipe2)
+  is(out, "weave: 7 of 7 lines shown in 2 listings, 1 recorded run\nweave: 2 files in code/ that the book does not have\n")
+  code("program", "b-tools/tool.c", "int main;\n")
+  mini.tracked("code/01-pipe/pipe.c", "code/01-pipe/pipe.transcript", "code/b-tools/tool.c")
   is(check(), 0)
-  with("```c {.snippet}\n" .. pipe2)
-  fails_with("--check " .. FILE, "pipe2")
 end)
 
-test("a snippet that does not compile is an error, with the chapter's line numbers", function()
-  with("text\n\n> ```c {.snippet}\n> int n = 0;\n> n = undeclared;\n> ```\n")
-  local err = fails_with("--check " .. FILE, "weave: " .. FILE .. ":" .. LINE + 2 .. ": this snippet does not compile:\n")
-  has(err, FILE .. ":" .. LINE + 4 .. ":")
-  has(err, "undeclared")
-  is(weave(FILE), 0)
-end)
-
-test("a whole unit that does not compile is an error, with the chapter's line numbers", function()
-  with("```c {.snippet}\nint f(void)\n{\n    return g;\n}\n```\n")
-  has(fails_with("--check " .. FILE, FILE .. ":" .. LINE .. ": this snippet"), FILE .. ":" .. LINE + 3 .. ":")
-end)
-
-test("a brace left open in a snippet is blamed on its closing fence", function()
-  with("```c {.snippet}\nif (1) {\n```\n")
-  fails_with("--check " .. FILE, FILE .. ":" .. LINE + 3 .. ":")
-end)
-
-test("a snippet with a warning is an error, as --cc says", function()
-  with("```c {.snippet}\nunsigned u = 1;\nif (u < -1)\n    return 1;\n```\n")
-  fails_with("--check " .. FILE, "sign-compare")
-  is(weave("--check --cc 'cc -std=c11 -D_XOPEN_SOURCE=700' " .. FILE), 0)
-  fails_with("--check --cc 'false it is' " .. FILE, "this snippet does not compile")
-end)
-
-test("a snippet's temporary file is gone after the check", function()
-  with("```c {.snippet}\nint n;\n```\n")
-  write("cc", 'for file; do :; done; echo "$@" >../said; test -s "$file"\n')
-  is(weave("--check --cc 'sh cc -O2' " .. FILE), 0)
-  local flags, file = read("said"):match("^(.*) (%S+)\n$")
-  is(flags, "-O2 -Wno-unused -fsyntax-only -x c")
-  is(io.open(file), nil)
+test("a transcript may be shown twice, and is one run", function()
+  with(RUN .. RUN_BODY .. "```\n")
+  has(select(2, check()), "2 listings, 1 recorded run\n")
 end)
 
 -- Usage
 
 test("bad usage is reported with status 2", function()
-  for args, message in pairs { [""] = "no FILE.md given", ["--check"] = "no FILE.md given", ["--chekc x.md"] = "unknown option --chekc",
-    ["x.md --cc"] = "--cc needs a compiler" } do
-    local status, _, err = weave(args)
+  for _, options in ipairs { "", "--check", "--chekc build", "build more", "nowhere" } do
+    local status, _, err = mini.run("lua5.4 weave/weave.lua %s", options)
     is(status, 2)
-    has(err, "weave: " .. message .. "\nusage: ")
+    has(err, "usage: lua5.4 weave/weave.lua [--check] BUILD")
   end
 end)
 
-os.execute("rm -rf '" .. top .. "'")
-print(("%d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0 and 0 or 1)
+mini.finish()

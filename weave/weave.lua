@@ -145,8 +145,11 @@ local function prefix_of(block, line)
   return (prefix:gsub(">$", "> ")) -- `>` alone would eat a blank of the code
 end
 
-local function fence_of(block, line) return block.column and line:sub(block.column):match("^(```+)") or
-  block.column and line:sub(block.column):match("^(~~~+)") end
+-- A table has none.
+local function fence_of(block, line)
+  local text = line:sub(block.column or #line + 1)
+  return text:match("^```+") or text:match("^~~~+")
+end
 
 local function closes(text, fence) return text:find("^[>%s]*" .. fence .. fence:sub(1, 1) .. "*%s*$") ~= nil end
 
@@ -157,9 +160,6 @@ local function set_want(block, lines)
   if not body then return false end
   local first = lines[block.line]
   local fence, eol, prefix = fence_of(block, first), first:match("\r$") or "", prefix_of(block, first)
-  if fence and not closes(lines[block.last] or "", fence) then
-    return blame(block, "this fence is not closed: expected %s", fence) or false
-  end
   block.have = table.move(lines, block.line + 1, block.last - 1, 1, {})
   block.want = {}
   for i, line in ipairs(body) do
@@ -276,7 +276,8 @@ end
 
 -- A program has something to show. It also promises what all of them do, and its first comment says how it is called: contracts.awk reads it.
 local function check_program(build, file)
-  if #load_source(file) == 0 then complain("code/" .. file, 1, "a program without a fragment: expected a line `// § NAME`") end
+  local fragments = load_source(file)
+  if fragments and #fragments == 0 then complain("code/" .. file, 1, "a program without a fragment: expected a line `// § NAME`") end
   local folder, name = file:match("^(.*)/(.*)%.c$")
   local list = "\n" .. (lib.read(build .. "/code/programs.list") or "")
   if not (list:find("\n" .. folder .. " " .. name .. "\n", 1, true) or list:find("\n" .. folder .. " " .. name .. " ", 1, true)) then

@@ -15,10 +15,11 @@ weave: $B/book.json $B/code.list
 	@$(LUA) weave/weave.lua $B
 
 check-weave: $B/book.json $B/code.list $B/code/programs.list
-	@$(LUA) weave/test_weave.lua >$B/check-weave.log 2>&1 || { cat $B/check-weave.log; exit 1; }
-	@tail -n 1 $B/check-weave.log
-	@$(LUA) weave/test_code.lua >$B/check-code.log 2>&1 || { cat $B/check-code.log; exit 1; }
-	@tail -n 1 $B/check-code.log
+	@for t in pandoc/test_model weave/test_weave weave/test_code; do \
+		log=$B/check-$${t#*/test_}.log; \
+		$(LUA) $$t.lua >$$log 2>&1 || { cat $$log; exit 1; }; \
+		tail -n 1 $$log; \
+	done
 	@$(LUA) weave/weave.lua --check $B
 
 ##   make trace       record anew the strace logs of which the figures are drawn (ONLY=...: as above)
