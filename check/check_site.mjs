@@ -25,11 +25,11 @@ async function openWindow(browser, options) {
 }
 
 // Open a page, and record what it says and asks for, from its first moment on.
-export async function visit({ page, devtools, root }, name, all = true) {
-  const seen = { page, devtools, root, name, all, heard: [], sizes: [] };
+async function visit({ page, devtools, root }, name, depth) {
+  const seen = { page, devtools, root, name, depth, heard: [], sizes: [] };
   listen(seen);
   seen.open = async () => {
-    await page.goto(root + name);
+    seen.response = await page.goto(root + name);
     await page.evaluate(helpers);
   };
   seen.close = async () => {
@@ -161,32 +161,32 @@ export async function silent({ heard }) {
 
 // ---------------------------------------------------------------------------------------------------- its source
 
-// For a visit without JavaScript: the page as it was sent.
-export async function csp({ page }) {
-  return page.evaluate(() => {
-    const mistakes = [];
-    const meta = document.querySelector("meta[http-equiv='Content-Security-Policy' i]");
+// Of the page as it was sent, before any script.
+export async function csp({ page, response }) {
+  return page.evaluate(source => {
+    const mistakes = [], sent = new DOMParser().parseFromString(source, "text/html");
+    const meta = sent.querySelector("meta[http-equiv='Content-Security-Policy' i]");
     const policy = meta?.content ?? "";
     if (!meta) mistakes.push("no Content-Security-Policy, head");
     else if (!/(^|;)\s*default-src\s/.test(policy)) mistakes.push("the policy has no default-src, meta");
-    const first = document.querySelector("link[rel=stylesheet], script");
+    const first = sent.querySelector("link[rel=stylesheet], script");
     if (meta && first?.compareDocumentPosition(meta) & Node.DOCUMENT_POSITION_FOLLOWING) {
       mistakes.push("the policy comes after what it is for, meta");
     }
     for (const word of policy.match(/'unsafe-(inline|eval|hashes)'/g) ?? []) {
       mistakes.push(`the policy allows ${word}, meta`);
     }
-    for (const e of document.querySelectorAll("script:not([src]), style")) {
+    for (const e of sent.querySelectorAll("script:not([src]), style")) {
       mistakes.push(`a ${e.localName} in the page, ${checking.where(e)}`);
     }
-    for (const e of document.querySelectorAll("*")) {
+    for (const e of sent.querySelectorAll("*")) {
       for (const { name, value } of e.attributes) {
         if (name === "style" || name.startsWith("on")) mistakes.push(`a ${name} attribute, ${checking.where(e)}`);
         if (/^\s*javascript:/i.test(value)) mistakes.push(`a javascript: address, ${checking.where(e)}`);
       }
     }
     return mistakes;
-  });
+  }, await response.text());
 }
 
 // ---------------------------------------------------------------------------------------------------- axe and contrast
@@ -197,13 +197,13 @@ const axeRules = colors => ({ resultTypes: ["violations"],
   rules: { "color-contrast": { enabled: colors }, "color-contrast-enhanced": { enabled: colors } } });
 const axeSource = fs.readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
 
-async function runAxe({ page, all }, said) {
+async function runAxe({ page, depth }, said) {
   if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axeSource);
   const found = await page.evaluate(async rules => {
     const { violations } = await axe.run(document, rules);
     return violations.flatMap(({ id, help, nodes }) => nodes.map(node =>
       [id, help, node.target.flat().join(" "), node.any[0]?.message ?? ""]));
-  }, axeRules(all));
+  }, axeRules(depth === ALL));
   return found.map(([id, help, target, message]) =>
     `${id} (${said}): ${help}${message ? ": " + message : ""}, ${target}`);
 }
@@ -211,7 +211,7 @@ async function runAxe({ page, all }, said) {
 export async function axe(visit) {
   await look(visit, { open: true });
   const mistakes = await runAxe(visit, "light by the system");
-  if (!visit.all) return mistakes;
+  if (visit.depth < ALL) return mistakes;
   await look(visit, { ...phone, theme: "dark", open: true });
   return mistakes.concat(await runAxe(visit, "dark by the switch, phone"));
 }
@@ -223,7 +223,8 @@ export async function contrast(visit) {
   const mistakes = [];
   for (const scheme of ["light", "dark"]) {
     await look(visit, { scheme, open: true });
-    mistakes.push(...await visit.page.evaluate(findFaint, [[scheme, scheme === "dark" ? "light" : "dark"], visit.all]));
+    mistakes.push(...await visit.page.evaluate(findFaint,
+      [[scheme, scheme === "dark" ? "light" : "dark"], visit.depth === ALL]));
   }
   return [...new Set(mistakes)];
 }
@@ -336,7 +337,7 @@ const screens = [[320, 256], [360, 640], [768, 1024], [1280, 900]];
 // Nothing is wider than the screen but what scrolls in its own box; and each such box is reached by the keyboard.
 export async function overflow(visit) {
   const mistakes = [];
-  for (const [width, height] of screens) {
+  for (const [width, height] of visit.depth > EACH ? screens : screens.slice(0, 1)) {
     await look(visit, { width, height, open: true });
     const wide = await visit.page.evaluate(findWide, true);
     mistakes.push(...wide.map(line => `at ${width} x ${height} pixels: ${line}`));
@@ -650,17 +651,19 @@ export async function motion(visit) {
 
 // ---------------------------------------------------------------------------------------------------- all of them
 
-// How a page is visited, and what is checked then, in this order. The pages of the programs are made alike, so what
-// takes long is checked on some of them.
+// How deep a page is looked at. EACH: what any page may get wrong by what it says. LOOKS: how its parts look; so this is
+// for pages with a part that none before had. ALL: what takes long, too.
+const EACH = 1, LOOKS = 2, ALL = 3;
+
+// How a page is visited, and what is checked then, in this order.
 const visits = [
-  { window: "server", checks: { weight, overflow, motion, print, contrast, axe }, long: { keyboard, tools },
-    last: { silent } },
-  { window: "noscript", checks: { csp, noscript }, long: { links } },
-  { window: "files", checks: { silent } },
+  { window: "server", checks: [[EACH, { weight, csp, overflow }], [LOOKS, { motion, print, contrast, axe }],
+    [ALL, { keyboard, tools }], [EACH, { silent }]] },
+  { window: "noscript", checks: [[LOOKS, { noscript }], [ALL, { links }]] },
+  { window: "files", checks: [[ALL, { silent }]] },
 ];
 
-export const names = [...new Set(visits.flatMap(({ checks, long, last }) =>
-  Object.keys({ ...checks, ...long, ...last })))];
+export const names = [...new Set(visits.flatMap(({ checks }) => checks.flatMap(([, some]) => Object.keys(some))))];
 
 // Three windows, each with where its pages come from.
 export async function openWindows(browser, server, files) {
@@ -671,22 +674,38 @@ export async function openWindows(browser, server, files) {
   };
 }
 
-// The mistakes of one page, each as [check, text].
-export async function checkPage(windows, name, all = true) {
+// Each kind of element on the page: its name and classes, and those of all that it is in.
+function findParts() {
+  const own = e => [e.localName, ...[...e.classList].sort()].join(".");
+  const path = e => e.parentElement ? `${path(e.parentElement)} ${own(e)}` : own(e);
+  return [...new Set([...document.body.querySelectorAll("*")].map(path))];
+}
+
+// Whether the page has a part that is not yet in known, where they all are afterwards.
+async function hasNewParts({ page }, known) {
+  const before = known.size;
+  for (const part of await page.evaluate(findParts)) known.add(part);
+  return known.size > before;
+}
+
+// The mistakes of one page, each as [check, text]: by all checks, or by some and those that the page's parts ask for;
+// or by those whose names are wanted.
+export async function checkPage(windows, name, { all = true, known = new Set(), wanted = names } = {}) {
   const mistakes = [];
-  for (const { window, checks, long = {}, last = {} } of visits) {
-    const seen = await visit(windows[window], name, all);
-    for (const [check, run] of Object.entries({ ...checks, ...(all && long), ...last })) {
-      if (check === "tools" && name !== "index.html") continue;
-      const begin = Date.now();
+  let depth = all ? ALL : EACH;
+  for (const { window, checks } of visits) {
+    const isNeeded = ([least, some]) => least <= depth && Object.keys(some).some(check => wanted.includes(check));
+    if (!checks.some(isNeeded)) continue;
+    const seen = await visit(windows[window], name, depth);
+    if (window === "server" && await hasNewParts(seen, known)) seen.depth = depth = Math.max(depth, LOOKS);
+    for (const [check, run] of checks.filter(isNeeded).flatMap(([, some]) => Object.entries(some))) {
+      if (!wanted.includes(check) || check === "tools" && name !== "index.html") continue;
       for (const text of await run(seen)) mistakes.push([check, window === "files" ? `from files: ${text}` : text]);
-      spent[check] = (spent[check] ?? 0) + Date.now() - begin;
     }
     await seen.close();
   }
   return mistakes;
 }
-export const spent = {};
 
 // ---------------------------------------------------------------------------------------------------- Lighthouse
 
@@ -754,16 +773,17 @@ export function pagesOf(folder) {
   return [...all.filter(name => !name.includes("/")), ...all.filter(name => name.includes("/"))];
 }
 
-// The pages of the book, but for book.html, which is all of them once more; and of the programs' the shortest and the
-// longest of each folder. Who names a page gets all checks on it.
+// Which pages get all checks: those of the book, but for book.html, which is all of them once more; and of the programs'
+// the shortest and the longest of each language. Who names a page gets all checks on it.
 export function pagesForAll(folder, pages) {
   const size = name => fs.statSync(path.join(folder, name)).size;
-  const groups = new Map();
-  for (const name of pages) groups.set(path.dirname(name), [...groups.get(path.dirname(name)) ?? [], name]);
-  return new Set([...groups].flatMap(([group, names]) => {
-    const bySize = names.sort((a, b) => size(a) - size(b));
-    return group === "." ? names.filter(name => name !== "book.html") : [bySize[0], bySize.at(-1)];
-  }));
+  const kinds = new Map();
+  for (const name of pages.filter(page => page.includes("/"))) {
+    const kind = name.match(/\.(\w+)\.html$/)?.[1];
+    kinds.set(kind, [...kinds.get(kind) ?? [], name]);
+  }
+  const ends = [...kinds.values()].map(some => some.sort((a, b) => size(a) - size(b))).flatMap(some => [some[0], some.at(-1)]);
+  return new Set([...pages.filter(name => !name.includes("/") && name !== "book.html"), ...ends]);
 }
 
 function report(name, check, text) {
@@ -775,12 +795,12 @@ function report(name, check, text) {
 async function checkAll(folder, pages, forAll) {
   const server = await serve(folder), browser = await launch();
   const size = name => fs.statSync(path.join(folder, name)).size;
-  const left = [...pages].sort((a, b) => size(b) - size(a));
+  const left = [...pages].sort((a, b) => size(b) - size(a)), known = new Set();
   let mistakes = 0;
   const work = async () => {
     const windows = await openWindows(browser, server.root, pathToFileURL(path.resolve(folder)).href + "/");
     for (let name; (name = left.shift());) {
-      for (const [check, text] of await checkPage(windows, name, forAll.has(name))) {
+      for (const [check, text] of await checkPage(windows, name, { all: forAll.has(name), known })) {
         mistakes += report(name, check, text);
       }
       if (process.stderr.isTTY) {
