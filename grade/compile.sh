@@ -6,7 +6,7 @@
 # options   compiler options for all of it;  warnings: for the sources alone
 # libs      libraries
 
-# shellcheck disable=SC2086,SC2154 # options are words
+# shellcheck shell=sh disable=SC2046,SC2086,SC2154 # options are words
 : "${CC:=gcc}" "${CPPFLAGS:=-D_XOPEN_SOURCE=700}" "${CFLAGS:=-std=c11 -O2 -g}"
 
 # -U_FORTIFY_SOURCE: with it read would become __read_chk, and a test that wraps it would not see it.

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # What this assignment is made of: see ../compile.sh.
 sources="solution/frame.c starter/frame.h"
 functions="full_read full_write send_message recv_message"
