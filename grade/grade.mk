@@ -1,15 +1,16 @@
-# The assignments.
+# The assignments: a folder each, with a parts.sh. Nothing here knows one of them; nor a library of code/ that has a
+# parts.sh too, and that `make mutants` breaks.
 
-##   make assignment-03 DIR=my-frame   test your solution of chapter 3's assignment
-##   make check-assignments            the solution passes, and every wrong one fails where it should
-.PHONY: assignment-03 check-assignments
-assignment-03:
-	+@$(MAKE) --no-print-directory -C code/03-eintr-safe-wrapper/assignment $@ $(if $(DIR),DIR=$(abspath $(DIR))) \
-		$(if $(TEST),TEST=$(TEST))
+##   make assignment-03 DIR=my-frame   test your solution of chapter 3's assignment (TEST=name: one test alone)
+assignment-%:
+	@BUILD=$B grade/grade grade/$*-* "$$DIR" "$$TEST"
+
+##   make check-assignments   the solution passes, whatever else is handed in does not, and each mistake fails where it should
+##   make mutants             break chapter 3's library, one change at a time: does the right test notice each?
+.PHONY: check-assignments mutants
 check-assignments:
-	+@$(MAKE) --no-print-directory -C code/03-eintr-safe-wrapper/assignment check
-
-##   make mutants       break chapter 3's library, one change at a time: does a test notice each? (minutes)
-.PHONY: mutants
+	@for folder in $(dir $(wildcard grade/*/parts.sh)); do \
+		BUILD=$B grade/check $$folder && BUILD=$B/mutants grade/mutants $$folder || exit 1; \
+	done
 mutants:
-	@BUILD=$(abspath $B)/mutants TESTS="test_safe_io test_conn test_conn_faults test_fault_matrix" $(wrapper)/mutants.sh
+	@for folder in $(dir $(wildcard code/*/parts.sh)); do BUILD=$B/mutants grade/mutants $$folder || exit 1; done
