@@ -12,6 +12,8 @@ check-claims: check-code $B/book.json
 ##   make check-names   each name of ours in the text and in comments is the name of something
 .PHONY: check-names
 check-names: $B/book.json
+	@$(LUA) check/test_check_names.lua >$B/check-names.log || { cat $B/check-names.log; exit 1; }
+	@tail -n 1 $B/check-names.log
 	@$(LUA) check/check_names.lua $B
 
 ##   make check-pages every link of the pages leads somewhere; the PDF is whole
