@@ -21,7 +21,7 @@ end
 local function read(name) return lib.read(name) or fail(' cannot read %s', name) end
 
 local values = json.decode(read(contents))
-for column, colors in pairs(dofile 'pandoc/palette.lua') do values[column] = colors end
+for column, colors in pairs(dofile 'weave/palette.lua') do values[column] = colors end
 local wrong
 values.words, wrong = dofile('pandoc/words.lua').of(values.lang)
 if not values.words then fail(' %s', wrong) end

@@ -11,7 +11,9 @@ local lib = dofile(folder .. '../weave/lib.lua')
 local source = dofile(folder .. '../weave/source.lua')
 local appendix = dofile(folder .. 'appendix.lua')
 local reader = dofile(folder .. 'reader.lua') .. '+sourcepos'
-local words = dofile(folder .. 'words/en.lua')
+local words_of = dofile(folder .. 'words.lua')
+local words -- of the book's language
+local json = require 'dkjson'
 local stringify = pandoc.utils.stringify
 
 local mistakes = 0
@@ -180,30 +182,6 @@ function inside(file, blocks, tag)
   file.folds = before
 end
 
--- How many letters must change to make one word of another.
-local function distance(a, b)
-  local row = {}
-  for j = 0, #b do row[j] = j end
-  for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
-    for j = 1, #b do
-      local change = diagonal + (a:sub(i, i) == b:sub(j, j) and 0 or 1)
-      diagonal = row[j]
-      row[j] = math.min(change, row[j] + 1, row[j - 1] + 1)
-    end
-  end
-  return row[#b]
-end
-
-local function nearest_box(label)
-  local best
-  for known in pairs(words.boxes) do
-    if not best or distance(label, known) < distance(label, best) then best = known end
-  end
-  return best
-end
-
 -- The inlines that begin some blocks, with their places; nil if they begin with something else.
 local function first_inlines(blocks)
   local first = blocks[1]
@@ -217,10 +195,11 @@ local function box_of(file, quote)
   local bold = first and unwrap(first)[1]
   if not bold or bold.t ~= 'Strong' then return end
   local label = stringify(bold):gsub('%.$', '')
-  if not words.boxes[label] or stringify(bold) == label then
-    complain(file.file, file.at.line, 'no box is called "%s"; the nearest is "%s."', stringify(bold), nearest_box(label))
+  local kind, nearest = words_of.box(words, label)
+  if not kind or stringify(bold) == label then
+    complain(file.file, file.at.line, 'no box is called "%s"; the nearest is "%s."', stringify(bold), nearest or label)
   end
-  return { kind = words.boxes[label], label = label }
+  return { kind = kind, label = label }
 end
 
 -- Has the fence of this block its end? Else all that follows is code. (Without a fence the block is indented.)
@@ -411,9 +390,20 @@ local function read_document(path, text)
   os.exit(1)
 end
 
-local function load_file(path)
+-- The language is that of a file's own title block, or of book.md, whose model is made first.
+local function find_words(path, meta, to)
+  local front = lib.read((to:match('^.*/') or '') .. 'book.json')
+  local lang = meta.lang and stringify(meta.lang) or front and json.decode(front).lang or 'en'
+  local found, wrong = words_of.of(lang)
+  if found then return found end
+  complain(path, 1, '%s', wrong)
+  os.exit(1)
+end
+
+local function load_file(path, to)
   local text = lib.read(path)
   local file, doc = new_file(path), read_document(path, text)
+  words = find_words(path, doc.meta, to)
   file.lines = source.lines(text)
   inside(file, doc.blocks, 'p')
   for _, woven in ipairs(file.tables) do
@@ -438,7 +428,7 @@ local function clean(file)
 end
 
 function Pandoc(doc)
-  local file, meta = load_file(stringify(doc.meta.file))
+  local file, meta = load_file(stringify(doc.meta.file), stringify(doc.meta.to))
   if file.file == 'book.md' and not (meta.title and meta.lang) then
     complain(file.file, 1, 'expected a title block with title: and lang:, between two lines ---')
   end

@@ -3,13 +3,19 @@
 chapters   := $(wildcard chapters/*.md)
 others     := $(wildcard README.md CONTRIBUTING.md CHANGELOG.md)
 model      := $(patsubst %.md,$B/model/%.json,book.md $(notdir $(chapters)) $(others))
-model_code := pandoc/model.lua pandoc/appendix.lua pandoc/reader.lua pandoc/words/en.lua weave/lib.lua weave/source.lua
+model_code := pandoc/model.lua pandoc/appendix.lua pandoc/reader.lua pandoc/words.lua $(wildcard pandoc/words/*.lua) \
+	weave/lib.lua weave/source.lua
 
 vpath %.md chapters
 $(model): $B/model/%.json: %.md $(model_code)
 	@mkdir -p $(@D)
 	@pandoc -L pandoc/model.lua -M file=$< -M to=$@ </dev/null >/dev/null
 	@touch $@
+
+$(filter-out %/book.json,$(model)): | $B/model/book.json
+
+# A stamp whose file is gone is worth nothing.
+$(foreach name,book contents,$(if $(wildcard $B/$(name).json),,$(shell rm -f $B/model/.$(name))))
 
 # Both keep their times when they stay the same; so a stamp tells that they are up to date.
 $B/book.json $B/contents.json: ;

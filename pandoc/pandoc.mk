@@ -18,7 +18,7 @@ $B/html/script.js: pandoc/html/script.js
 $B/search.js: pandoc/html/search.js
 $B/code.tmTheme: pandoc/pdf/code.tmTheme
 $B/cover.svg: pandoc/epub/cover.svg
-$(filled): pandoc/fill.lua pandoc/palette.lua pandoc/words.lua $(wildcard pandoc/words/*.lua) weave/lib.lua \
+$(filled): pandoc/fill.lua weave/palette.lua pandoc/words.lua $(wildcard pandoc/words/*.lua) weave/lib.lua \
 	$B/contents.json
 $(filled):
 	@mkdir -p $(@D)
@@ -31,7 +31,7 @@ $B/interrupted.epub: $(whole) pandoc/epub/epub.yaml pandoc/epub/epub.css pandoc/
 	@mkdir -p $(@D)
 	pandoc -d pandoc/epub/epub.yaml book.md -o $@
 
-$B/interrupted.typ: $(whole) $B/code.json pandoc/palette.lua \
+$B/interrupted.typ: $(whole) $B/code.json weave/palette.lua \
 	$(addprefix pandoc/pdf/,pdf.yaml typst.lua book.typ render.lua)
 	@mkdir -p $(@D)
 	pandoc -d pandoc/pdf/pdf.yaml book.md -o $@

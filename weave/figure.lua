@@ -17,6 +17,8 @@
 -- A lane is a line while its process runs, a hatched box while it sleeps in a call, dashes while it is stopped, and a
 -- double line while it runs a signal handler. A lane stands left or right of the kernel's, with its labels outside.
 
+local palette = dofile((arg[0]:match("^.*/") or "") .. "palette.lua")
+
 local errors = 0
 
 local function complain(path, line, format, ...)
@@ -846,53 +848,53 @@ local function draw_times(picture, trace, rows)
   end
 end
 
-local STYLE = [[
-.run text{fill:#23211e;font-size:11.5px}
+local STYLE = ([[
+.run text{fill:@{day.ink};font-size:11.5px}
 .run .call,.run .time{font-family:"DejaVu Sans Mono",Menlo,Consolas,monospace}
-.run .time{font-size:11px;fill:#524d46}
+.run .time{font-size:11px;fill:@{day.quiet}}
 .run .time,.run .tick{text-anchor:end}
 .run .head,.run .note{text-anchor:middle}
 .run .head,.run .words,.run .note,.run .tick,.run .foot{font-family:"TeX Gyre Pagella",Palatino,"Palatino Linotype",Georgia,serif}
 .run .head{font-size:15px;font-weight:bold}
 .run .words,.run .tick,.run .foot{font-style:italic;font-size:12px}
-.run .foot{fill:#524d46}
-.run .tick{fill:#85260f}
+.run .foot{fill:@{day.quiet}}
+.run .tick{fill:@{day.accent}}
 .run .note{font-size:11px}
-.run path{fill:none;stroke:#23211e;stroke-width:1.3}
-.run .paper{fill:#fff}
-.run .band{fill:#f4f1ea}
+.run path{fill:none;stroke:@{day.ink};stroke-width:1.3}
+.run .paper{fill:@{sheet.paper}}
+.run .band{fill:@{sheet.ground}}
 .run .lane{stroke-width:2}
-.run .handler{stroke:#85260f;stroke-width:2}
+.run .handler{stroke:@{day.accent};stroke-width:2}
 .run .stopped{stroke-width:2;stroke-dasharray:3 5}
-.run .asleep{fill:#fff;stroke:#524d46;stroke-width:1}
-.run .hatch{stroke:#524d46;stroke-width:.9}
-.run .dot{fill:#23211e}
+.run .asleep{fill:@{sheet.paper};stroke:@{day.quiet};stroke-width:1}
+.run .hatch{stroke:@{day.quiet};stroke-width:.9}
+.run .dot{fill:@{day.ink}}
 .run .end{stroke-width:2.2}
-.run .flow{stroke:#1d4768}
-.run .flow-head{fill:#1d4768;stroke:none}
-.run .signal{stroke:#85260f;stroke-dasharray:5 2.5}
-.run .signal-head{fill:#85260f;stroke:none}
+.run .flow{stroke:@{day.slate}}
+.run .flow-head{fill:@{day.slate};stroke:none}
+.run .signal{stroke:@{day.accent};stroke-dasharray:5 2.5}
+.run .signal-head{fill:@{day.accent};stroke:none}
 .run .fork{stroke-width:1}
-.run .fork-head{fill:#23211e;stroke:none}
-.run .held{fill:#fff;stroke:#1d4768}
-.run .key{fill:#fff;stroke:#85260f}
-.run .tear,.run .gap{stroke:#524d46;stroke-width:1}
+.run .fork-head{fill:@{day.ink};stroke:none}
+.run .held{fill:@{sheet.paper};stroke:@{day.slate}}
+.run .key{fill:@{sheet.paper};stroke:@{day.accent}}
+.run .tear,.run .gap{stroke:@{day.quiet};stroke-width:1}
 .run .gap{stroke-dasharray:1.5 4;stroke-width:2}
 @media (prefers-color-scheme:dark){
-.run text,.run .dot{fill:#ddd8cf}
-.run .time,.run .foot{fill:#b8b1a6}
-.run .tick{fill:#f2a48b}
-.run path{stroke:#ddd8cf}
-.run .paper,.run .asleep,.run .held,.run .key{fill:#181715}
-.run .band{fill:#22201d}
-.run .hatch,.run .tear,.run .gap,.run .asleep{stroke:#b8b1a6}
-.run .handler,.run .signal,.run .key{stroke:#f2a48b}
-.run .signal-head{fill:#f2a48b;stroke:none}
-.run .flow,.run .held{stroke:#9cc4e4}
-.run .flow-head{fill:#9cc4e4;stroke:none}
-.run .fork-head{fill:#ddd8cf;stroke:none}
+.run text,.run .dot{fill:@{night.ink}}
+.run .time,.run .foot{fill:@{night.quiet}}
+.run .tick{fill:@{night.accent}}
+.run path{stroke:@{night.ink}}
+.run .paper,.run .asleep,.run .held,.run .key{fill:@{night.paper}}
+.run .band{fill:@{night.ground}}
+.run .hatch,.run .tear,.run .gap,.run .asleep{stroke:@{night.quiet}}
+.run .handler,.run .signal,.run .key{stroke:@{night.accent}}
+.run .signal-head{fill:@{night.accent};stroke:none}
+.run .flow,.run .held{stroke:@{night.slate}}
+.run .flow-head{fill:@{night.slate};stroke:none}
+.run .fork-head{fill:@{night.ink};stroke:none}
 }
-]]
+]]):gsub('@{(%w+)%.(%w+)}', function(light, role) return palette[light][role] end)
 
 local function in_words(trace, rows)
   local lines = {}

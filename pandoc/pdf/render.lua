@@ -2,7 +2,7 @@
 --
 -- What pandoc has no block for becomes a Div or a Span with a class, and typst.lua makes a call of book.typ of it.
 
-local palette = dofile 'pandoc/palette.lua'
+local palette = dofile 'weave/palette.lua'
 
 local M = {}
 
