@@ -17,6 +17,7 @@ local function sh(form, ...)
 end
 
 local root = sh('cd %s && pwd', lib.quoted(here .. '..'))
+M.root = lib.quoted(root) -- for a shell: where we are
 local temporary = sh('mktemp -d')
 local top = temporary .. "/a reader's book"
 local q = lib.quoted
@@ -60,7 +61,7 @@ end
 
 local function new_book()
   written = {}
-  sh('rm -rf %s && mkdir %s && cd %s && ln -s %s/pandoc %s/weave %s/check .', q(top), q(top), q(top), q(root), q(root), q(root))
+  sh('rm -rf %s && mkdir %s && cd %s && ln -s %s/pandoc %s/weave %s/check .', q(top), q(top), q(top), M.root, M.root, M.root)
   M.write('build/model/.new', '')
 end
 
