@@ -489,6 +489,7 @@ test('title blocks', function()
     ['---\ntitle: a\nlan: en\n---\n'] = '1: expected a title block',
     ['\n---\ntitle: a\nlang: en\n---\n'] = '1: expected a title block',
     ['# Title\n'] = '1: expected a title block',
+    ['---\ntitle: a\nlang: xx-YY\n---\n'] = '1: no words for the language "xx-YY"',
   } do
     write('book.md', block .. rest)
     local status, err = mini.model()
