@@ -54,14 +54,23 @@ function M.read(path) return lib.read(top .. '/' .. path) end
 
 -- Runs a command in the book's folder; returns its exit status, standard output and standard error.
 function M.run(form, ...)
-  local _, _, status = os.execute(('cd %s && { %s; } >%s 2>%s </dev/null'):format(q(top),
+  local _, _, status = os.execute(('cd %s && PATH="$PWD/bin:$PATH" && { %s; } >%s 2>%s </dev/null'):format(q(top),
     form:format(...), q(temporary .. '/out'), q(temporary .. '/err')))
   return status, lib.read(temporary .. '/out'), lib.read(temporary .. '/err')
+end
+
+-- The files that git has; without any there is no git.
+function M.tracked(...)
+  local files = {}
+  for i, path in ipairs { ... } do files[i] = q(path) end
+  M.write('bin/git', #files > 0 and "#!/bin/sh\nprintf '%s\\0' " .. table.concat(files, ' ') .. '\n' or 'exit 128\n')
+  sh('chmod +x %s', q(top .. '/bin/git'))
 end
 
 local function new_book()
   written = {}
   sh('rm -rf %s && mkdir %s && cd %s && ln -s %s/pandoc %s/weave %s/check .', q(top), q(top), q(top), M.root, M.root, M.root)
+  M.tracked()
   M.write('build/model/.new', '')
 end
 
