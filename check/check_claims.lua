@@ -2,7 +2,8 @@
 --
 -- A claim is a link with a title to a test's source, [text](../code/NAME/test_x.c "test_name"); BUILD/book.json has them.
 -- BUILD/code/NAME/test_x.xml, which that test program left when it ran, must say that test_name passed, and be no
--- older than the program. Prints a count; each error names file and line. Exit status: 0, 1 for a claim without proof.
+-- older than the program. Prints a count; each error names file and line. Exit status: 0, 1 for a
+-- claim without proof, 2 for bad usage.
 
 local here = arg[0]:match('^.*/') or ''
 local lib = dofile(here .. '../weave/lib.lua')
@@ -10,6 +11,11 @@ local cmocka = dofile(here .. 'cmocka.lua')
 local json = require 'dkjson'
 
 local build = arg[1]
+local book = build and not arg[2] and lib.read(build .. '/book.json')
+if not book then
+  io.stderr:write('usage: lua5.4 check/check_claims.lua BUILD, where make has made BUILD/book.json\n')
+  os.exit(2)
+end
 local runs = {} -- by test program: its verdicts by name, or why there are none
 
 local function load_run(name)
@@ -36,7 +42,7 @@ local function fault(claim)
 end
 
 local claims, errors = 0, 0
-for _, file in ipairs(json.decode(assert(lib.read(build .. '/book.json'))).files) do
+for _, file in ipairs(json.decode(book).files) do
   for _, claim in ipairs(file.claims) do
     claims = claims + 1
     local wrong = fault(claim)

@@ -17,6 +17,7 @@ local function sh(form, ...)
 end
 
 local root = sh('cd %s && pwd', lib.quoted(here .. '..'))
+M.root = lib.quoted(root) -- for a shell: where we are
 local temporary = sh('mktemp -d')
 local top = temporary .. "/a reader's book"
 local q = lib.quoted
@@ -68,12 +69,12 @@ end
 
 local function new_book()
   written = {}
-  sh('rm -rf %s && mkdir %s && cd %s && ln -s %s/pandoc %s/weave %s/check .', q(top), q(top), q(top), q(root), q(root), q(root))
+  sh('rm -rf %s && mkdir %s && cd %s && ln -s %s/pandoc %s/weave %s/check .', q(top), q(top), q(top), M.root, M.root, M.root)
   M.tracked()
   M.write('build/model/.new', '')
 end
 
--- The pages of the book: its chapters in the order of their names, and a book.md that lists them, unless there is one.
+-- The pages of the book: first book.md, which lists the chapters in the order of their names, unless there is one.
 local function pages()
   local chapters, others, list = {}, {}, {}
   for path in pairs(written) do
@@ -88,8 +89,8 @@ local function pages()
     table.insert(others, 'book.md')
     written['book.md'] = nil -- the next time it is made anew
   end
-  table.move(others, 1, #others, #chapters + 1, chapters)
-  return chapters
+  table.sort(others, function(a, b) return a == 'book.md' and b ~= a end)
+  return table.move(chapters, 1, #chapters, #others + 1, others)
 end
 
 local known = {} -- by path and text: the model of a file, so that pandoc runs once for each

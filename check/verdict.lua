@@ -8,14 +8,13 @@ local here = arg[0]:match('^.*/') or ''
 local lib = dofile(here .. '../weave/lib.lua')
 local cmocka = dofile(here .. 'cmocka.lua')
 
-local path, status = arg[1], tonumber(arg[2])
-if not status or arg[3] then
+local name, status = (arg[1] or ''):match('([^/]*)%.xml$'), tonumber(arg[2])
+if not (name and status) or arg[3] then
   io.stderr:write('usage: lua5.4 check/verdict.lua FILE.xml STATUS\n')
   os.exit(2)
 end
 
-local name = path:match('([^/]*)%.xml$')
-local tests = cmocka.tests(lib.read(path))
+local tests = cmocka.tests(lib.read(arg[1]))
 if not tests then
   print(('%s: ended with status %d before all its tests did: 0 passed, 1 failed'):format(name, status))
   os.exit(1)

@@ -7,13 +7,13 @@
 -- Mistakes go to stderr as `FILE:LINE: message`, all of one run; then nothing is written, and the exit status is 1.
 
 local folder = PANDOC_SCRIPT_FILE:match('^.*/') or ''
+local json = require 'dkjson'
 local lib = dofile(folder .. '../weave/lib.lua')
 local source = dofile(folder .. '../weave/source.lua')
 local appendix = dofile(folder .. 'appendix.lua')
 local reader = dofile(folder .. 'reader.lua') .. '+sourcepos'
 local words_of = dofile(folder .. 'words.lua')
 local words -- of the book's language
-local json = require 'dkjson'
 local stringify = pandoc.utils.stringify
 
 local mistakes = 0

@@ -196,6 +196,11 @@ test('exercises, and what stands in them', function()
     '1 text\n3 exercise\n5 exercise\n6 exercise\n9 further\n11 further')
 end)
 
+test('each row of a table, each line of a list has its own line', function()
+  is(seen('\n| a | b |\n|---|---|\n| c |   |\n\n1. d\n2. e\n\n3. f\n   - g\n', 'paragraphs', function(e) return e.tag .. e.text end),
+    '1 hPipe\n3 tda\n3 tdb\n5 tdc\n7 lid\n8 lie\n10 lif\n11 lig')
+end)
+
 test('terms, words of code, and the sentence around a term', function()
   local found = chapter('\nA *line*. A **pipe** has "two" `ends`.[^n] More.\n\n[^n]: `note`\n')
   is(found.terms[1].term .. ': ' .. found.terms[1].sentence, 'pipe: A pipe has “two” ends.')
@@ -240,7 +245,7 @@ x
 ~~~C
 ~~~
 
-```{.numberLines .c}
+```{.numberLines .C}
 ```
 
 ```c {file="a.c"}
@@ -484,6 +489,7 @@ test('title blocks', function()
     ['---\ntitle: a\nlan: en\n---\n'] = '1: expected a title block',
     ['\n---\ntitle: a\nlang: en\n---\n'] = '1: expected a title block',
     ['# Title\n'] = '1: expected a title block',
+    ['---\ntitle: a\nlang: xx-YY\n---\n'] = '1: no words for the language "xx-YY"',
   } do
     write('book.md', block .. rest)
     local status, err = mini.model()

@@ -51,13 +51,6 @@ function mini.before()
   write(FILE, WOVEN)
 end
 
--- All that stands in code/ belongs to the book.
-local function track_all()
-  local paths = {}
-  for path in pairs(files) do table.insert(paths, "code/" .. path) end
-  mini.tracked(table.unpack(paths))
-end
-
 -- Runs the weaver, as make does: not without a model. Returns its exit status, standard output and standard error.
 local function weave(options)
   local list = {}
@@ -290,13 +283,10 @@ end)
 -- Checking
 
 test("a chapter as woven passes, with the coverage line", function()
-  for _, prepare in ipairs { function() end, track_all } do
-    prepare()
-    local status, out, err = check()
-    is(err, "")
-    is(status, 0)
-    is(out, "weave: 7 of 7 lines shown in 2 listings, 1 recorded run\n")
-  end
+  local status, out, err = check()
+  is(err, "")
+  is(status, 0)
+  is(out, "weave: 7 of 7 lines shown in 2 listings, 1 recorded run\n")
 end)
 
 test("drift is reported with its block and first lines, and the check does not write", function()
@@ -338,43 +328,46 @@ test("a fragment shown twice is an error, in a file and across files", function(
   check_fails_with('weave: chapters/02-other.md:3: fragment "The child" of code/01-pipe/pipe.c is already shown at chapters/01-pipe.md:3\n')
 end)
 
-test("what belongs to the book is shown: programs, modules, headers and preloads, not tests, benches and scripts", function()
-  code("part", "01-pipe/tick.c", "// § Tick\nint tick;\n")
-  code("module", "01-pipe/tick.h", "// § Use\nextern int tick;\n")
-  code("preload", "01-pipe/odd_preload.c", "// § Odd\nint odd;\n")
+test("what belongs to the book is shown: all fragments of programs, modules, headers and preloads, and transcripts", function()
+  local listings = "# B\n"
+  for path, kind in pairs { ["tick.c"] = "part", ["tick.h"] = "module", ["odd_preload.c"] = "preload", ["more.c"] = "program" } do
+    code(kind, "01-pipe/" .. path, "/* usage: more [-h] */\n// § One\nint a;\n// § Two\nint b;\n")
+    listings = listings .. ('\n```c {file="01-pipe/%s" fragment="One"}\nint a;\n```\n'):format(path)
+  end
   code("test", "01-pipe/test_pipe.c", "// § Tests\nint main;\n")
-  code("bench", "01-pipe/bench_pipe.c", "// § Bench\nint main;\n")
-  code("script", "01-pipe/pipe.py", "# § Script\n")
-  code("transcript", "01-pipe/loud.transcript", TRANSCRIPT)
-  is(check(), 0) -- all of it might be a reader's own
-  track_all()
-  local err = check_fails_with('weave: code/01-pipe/tick.c:1: fragment "Tick" is shown nowhere\n')
-  has(err, 'weave: code/01-pipe/tick.h:1: fragment "Use" is shown nowhere\n')
-  has(err, 'weave: code/01-pipe/odd_preload.c:1: fragment "Odd" is shown nowhere\n')
-  has(err, "weave: code/01-pipe/loud.transcript:1: recorded but shown nowhere\n")
-  is(select(2, err:gsub("\n", "")), 4)
+  code("transcript", "01-pipe/more.transcript", TRANSCRIPT)
+  write("build/code/programs.list", "01-pipe pipe\n01-pipe more wrong\n")
+  write(OTHER, listings)
+  local err = check_fails_with('weave: code/01-pipe/tick.c:4: fragment "Two" is shown nowhere\n')
+  has(err, 'weave: code/01-pipe/tick.h:4: fragment "Two" is shown nowhere\n')
+  has(err, 'weave: code/01-pipe/odd_preload.c:4: fragment "Two" is shown nowhere\n')
+  has(err, 'weave: code/01-pipe/more.c:4: fragment "Two" is shown nowhere\n')
+  has(err, "weave: code/01-pipe/more.transcript:1: recorded but shown nowhere\n")
+  is(select(2, err:gsub("\n", "")), 5)
 end)
 
-test("a program has a fragment, and a line that says its usage; a module may have none", function()
-  code("part", "01-pipe/tick.c", "int tick;\n")
+test("a program that promises what all do has a fragment, and one that is shown promises it", function()
   code("program", "01-pipe/quick.c", "int main;\n")
-  track_all()
+  code("program", "01-pipe/shown.c", "// § Main\nint main;\n")
+  write("build/code/programs.list", "01-pipe quick\n01-pipe pipe\n")
+  with('```c {file="01-pipe/shown.c" fragment="Main"}\nint main;\n```\n')
   local err = check_fails_with("weave: code/01-pipe/quick.c:1: a program without a fragment")
-  has(err, "weave: code/01-pipe/quick.c:1: the first comment has no line `usage: quick [-h]`")
+  has(err, "weave: code/01-pipe/shown.c:1: the first comment has no line `usage: shown [-h]`")
   is(select(2, err:gsub("\n", "")), 2)
 end)
 
-test("a reader's own files, and folders without a chapter, are counted and no more", function()
-  track_all()
+test("a reader's own files, and folders without a chapter, may hold what they like", function()
   code("program", "01-pipe/mine.c", "int main;\n")
-  code("program", "mine/mine.c", "// § Mine\nint main;\n")
+  code("program", "01-pipe/copy.c", PIPE_C)
+  code("transcript", "01-pipe/mine.transcript", TRANSCRIPT)
+  code("part", "01-pipe/mymessage.c", "// § One\nint a;\n")
+  code("module", "01-pipe/mymessage.h", "// § One\n")
+  code("test", "01-pipe/test_mine.c", "int main;\n")
+  code("program", "mine/pipe.c", PIPE_C)
   local status, out, err = check()
   is(err, "")
   is(status, 0)
-  is(out, "weave: 7 of 7 lines shown in 2 listings, 1 recorded run\nweave: 2 files in code/ that the book does not have\n")
-  code("program", "b-tools/tool.c", "int main;\n")
-  mini.tracked("code/01-pipe/pipe.c", "code/01-pipe/pipe.transcript", "code/b-tools/tool.c")
-  is(check(), 0)
+  is(out, "weave: 7 of 7 lines shown in 2 listings, 1 recorded run\nweave: 3 files beside them that the book does not show\n")
 end)
 
 test("a transcript may be shown twice, and is one run", function()

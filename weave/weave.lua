@@ -19,9 +19,9 @@
 --     @3 <Ctrl-C>, @"text" <Ctrl-C>        dropped: the terminal echoes a key
 --     @3 $ cmd, @"text" $ cmd              shown as `$ cmd`
 --
--- SHOWN. Each fragment of the book's programs and modules is shown once, each transcript at least once, and each program
--- has fragments. The book's are the files that git knows, and those of which anything is shown; the
--- others are a reader's own, and are only counted.
+-- SHOWN. Each fragment of the book's programs and modules is shown once, each transcript at least once. The book's are
+-- the programs that promise what all of them do (code/contracts.awk), their transcripts, and all files of which
+-- anything is shown; the others are a reader's own.
 
 local here = arg[0]:match("^.*/") or ""
 local lib = dofile(here .. "lib.lua")
@@ -181,7 +181,6 @@ end
 
 -- A file of the model with its blocks in order, each with its .kind. Is .good unless there was any error.
 local function load_chapter(file)
-  local before = errors
   local chapter = { path = file.file, lines = split(lib.read(file.file)), blocks = {} }
   for kind, list in pairs { listing = "listings", session = "sessions", table = "tables" } do
     for _, block in ipairs(file[list]) do
@@ -190,9 +189,8 @@ local function load_chapter(file)
     end
   end
   table.sort(chapter.blocks, function(a, b) return a.line < b.line end)
-  local good = true
-  for _, block in ipairs(chapter.blocks) do good = set_want(block, chapter.lines) and good end
-  chapter.good = good and errors == before
+  chapter.good = true
+  for _, block in ipairs(chapter.blocks) do chapter.good = set_want(block, chapter.lines) and chapter.good end
   return chapter
 end
 
@@ -266,38 +264,42 @@ local function check_source(file, seen)
   end
 end
 
--- The files of code/ that git has; none where there is no git.
-local function known_to_git()
-  local listed, ok = lib.output_of("git ls-files -z code")
-  local known = {}
-  for path in (ok and listed or ""):gmatch("([^%z]+)%z") do known[path:match("^code/(.*)$")] = true end
-  return known
+-- The programs that promise what all of the book do, as contracts.awk found them: by FOLDER/NAME.
+local function load_promised(build)
+  local promised = {}
+  for folder, name in ("\n" .. (lib.read(build .. "/code/programs.list") or "")):gmatch("\n(%S+) (%S+)") do
+    promised[folder .. "/" .. name] = true
+  end
+  return promised
 end
 
--- A program has something to show. It also promises what all of them do, and its first comment says how it is called: contracts.awk reads it.
-local function check_program(build, file)
-  local fragments = load_source(file)
-  if fragments and #fragments == 0 then complain("code/" .. file, 1, "a program without a fragment: expected a line `// § NAME`") end
-  local folder, name = file:match("^(.*)/(.*)%.c$")
-  local list = "\n" .. (lib.read(build .. "/code/programs.list") or "")
-  if not (list:find("\n" .. folder .. " " .. name .. "\n", 1, true) or list:find("\n" .. folder .. " " .. name .. " ", 1, true)) then
-    complain("code/" .. file, 1, "the first comment has no line `usage: %s [-h]`, so the common test passes it by", name)
+local function check_program(file, promised)
+  local fragments, stem = load_source(file), file:match("^(.*)%.c$")
+  if fragments and #fragments == 0 then
+    complain("code/" .. file, 1, "a program without a fragment: expected a line `// § NAME`")
+  end
+  if not promised[stem] then
+    complain("code/" .. file, 1, "the first comment has no line `usage: %s [-h]`, so the common test passes it by",
+      stem:match("[^/]*$"))
   end
 end
 
--- The files in the folders of the chapters, as make lists them: `KIND PATH`. Returns how many are a reader's own.
+-- The files of code/, as make lists them: `KIND PATH`. Returns how many programs and transcripts in the folders of the
+-- chapters are a reader's own.
 local function check_code(build, folders, seen)
-  local known, own = known_to_git(), 0
+  local promised, own = load_promised(build), 0
   for kind, file in (lib.read(build .. "/code.list") or ""):gmatch("(%S+) code/([^\n]+)\n") do
-    local run = file:match("^(.*)%.transcript$")
-    local is_ours = known[file] or seen.fragments[file] or seen.runs[run]
-    if not (folders[file:match("^[^/]*")] and is_ours) then
-      own = own + (is_ours and 0 or 1)
-    elseif kind == "program" or kind == "module" or kind == "part" or kind == "preload" then
+    local stem = file:match("^(.*)%.[^.]*$")
+    local is_shown = seen.fragments[file] or kind == "transcript" and seen.runs[stem]
+    local must_be = kind == "program" or kind == "transcript"
+    local is_ours = is_shown or must_be and promised[stem]
+    if not is_ours then
+      own = own + (must_be and folders[file:match("^[^/]*")] and 1 or 0)
+    elseif kind == "transcript" then
+      if not is_shown then complain("code/" .. file, 1, "recorded but shown nowhere") end
+    else
       check_source(file, seen)
-      if kind == "program" then check_program(build, file) end
-    elseif kind == "transcript" and not seen.runs[run] then
-      complain("code/" .. file, 1, "recorded but shown nowhere")
+      if kind == "program" then check_program(file, promised) end
     end
   end
   return own
@@ -314,7 +316,7 @@ local function check(chapters, build)
   if errors > 0 then return end
   print(("weave: %d of %d lines shown in %s, %s"):format(seen.lines_shown, seen.lines, count(seen.listings, "listing"),
     count(seen.sessions, "recorded run")))
-  if own > 0 then print(("weave: %s in code/ that the book does not have"):format(count(own, "file"))) end
+  if own > 0 then print(("weave: %s beside them that the book does not show"):format(count(own, "file"))) end
 end
 
 -- The command line ------------------------------------------------------------

@@ -15,7 +15,7 @@ weave: $B/book.json $B/code.list
 	@$(LUA) weave/weave.lua $B
 
 check-weave: $B/book.json $B/code.list $B/code/programs.list
-	@for t in pandoc/test_model weave/test_weave weave/test_code; do \
+	@for t in pandoc/test_model weave/test_weave weave/test_code code/test_make; do \
 		log=$B/check-$${t#*/test_}.log; \
 		$(LUA) $$t.lua >$$log 2>&1 || { cat $$log; exit 1; }; \
 		tail -n 1 $$log; \
