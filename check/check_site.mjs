@@ -385,16 +385,15 @@ export async function keyboard(visit) {
   const mistakes = [];
   for (const state of [{}, { ...phone, theme: "dark", open: true }]) {
     const said = state.width ? "phone" : "desk";
-    const found = [...await skip(visit, state), ...await tabThrough(visit, state)];
+    await visit.open();
+    await look(visit, state);
+    const found = [...await skip(visit), ...await tabThrough(visit)];
     mistakes.push(...found.map(line => `${line} (${said})`));
   }
   return mistakes;
 }
 
-async function skip(visit, state) {
-  const { page } = visit;
-  await visit.open();
-  await look(visit, state);
+async function skip({ page }) {
   await page.keyboard.press("Tab");
   const target = await page.evaluate(() => {
     const first = document.activeElement;
@@ -407,15 +406,20 @@ async function skip(visit, state) {
     const target = document.getElementById(id), here = document.activeElement;
     const after = Node.DOCUMENT_POSITION_FOLLOWING | Node.DOCUMENT_POSITION_CONTAINED_BY;
     const nextIsAfter = here === document.body || target.compareDocumentPosition(here) & after;
-    return location.hash === "#" + id && nextIsAfter ? []
+    const leads = location.hash === "#" + id;
+    location.hash = "";
+    return leads && nextIsAfter ? []
       : [`the link that skips leads elsewhere, ${checking.where(here)}`];
   }, target);
 }
 
-async function tabThrough(visit, state) {
-  const { page, devtools } = visit;
-  await visit.open();
-  await look(visit, state);
+async function tabThrough({ page, devtools }) {
+  await page.evaluate(() => { // the next Tab goes to the first stop
+    document.body.tabIndex = -1;
+    document.body.focus();
+    document.body.removeAttribute("tabindex");
+    scrollTo(0, 0);
+  });
   const stops = await page.evaluate(watchStops);
   const tab = { key: "Tab", code: "Tab", windowsVirtualKeyCode: 9 };
   for (let i = 0; i <= stops && !await page.evaluate(() => checking.lost); i += 50) {
@@ -615,9 +619,9 @@ async function follow(visit, selector) {
   const link = page.locator(selector).first();
   if (!await link.count()) return [];
   const [where, href] = await link.evaluate(e => [checking.where(e), e.href]);
-  const here = page.url();
+  const here = page.url(), seen = { waitUntil: "commit", timeout: 5000 };
   try {
-    const [response] = await Promise.all([page.waitForNavigation({ timeout: 5000 }), link.click({ timeout: 5000 })]);
+    const [response] = await Promise.all([page.waitForNavigation(seen), link.click({ timeout: 5000 })]);
     if (page.url() === href && href.replace(/#.*/, "") !== here && response.ok()) return [];
   } catch { /* then it leads nowhere */ }
   return [`it does not lead to ${href}, ${where}`];
