@@ -166,7 +166,8 @@ static void an_unknown_argument_is_named(void **state)
 
 static void a_bad_tick_ms_is_named(void **state)
 {
-    static const char *const bad[] = {"", "0", "-1", "60001", "1.5", "ten", " 5", "5 ", "+5", "0x10", "99999999999999999999"};
+    static const char *const bad[] = {"",   "0",  "-1", "60001", "1.5", "ten",
+                                      " 5", "5 ", "+5", "0x10",  "99999999999999999999"};
 
     (void)state;
     FOR_EACH(entry)
@@ -261,7 +262,7 @@ static void a_killed_child_is_reported(void **state)
         struct program p = program_of(entry);
         if ((entry->flags & FORKS) == 0)
             continue;
-        p.tick_ms = 100;
+        p.tick_ms = 500; /* longer than it takes to find the child */
         program_launch(&p);
         kill(await_child(p.pid), SIGKILL);
         program_finish(&p);
