@@ -13,6 +13,12 @@ $(model): $B/model/%.json: %.md $(model_code)
 	@touch $@
 
 $(filter-out %/book.json,$(model)): | $B/model/book.json
+$B/model/book.json: | ready
+
+# Without what make deps installs, it is said so before anything else is.
+.PHONY: ready
+ready:
+	@LUA=$(LUA) .ci/deps --ready
 
 # A stamp whose file is gone is worth nothing.
 $(foreach name,book contents,$(if $(wildcard $B/$(name).json),,$(shell rm -f $B/model/.$(name))))

@@ -510,7 +510,8 @@ static void condense(struct lines *lines)
             hide_versions(line->text);
         if (line->kind == SHOWN && numbers_vary)
             hide_numbers(line->text);
-        if (line->kind == SHOWN && n > 0 && lines->at[n - 1].kind == SHOWN && strcmp(lines->at[n - 1].text, line->text) == 0)
+        if (line->kind == SHOWN && n > 0 && lines->at[n - 1].kind == SHOWN &&
+            strcmp(lines->at[n - 1].text, line->text) == 0)
             continue;
         lines->at[n++] = *line;
     }
