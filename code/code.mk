@@ -34,7 +34,8 @@ $(preloads:%.c=$B/%.o): CFLAGS += -fPIC
 # A program gets the modules whose headers it includes, and those that these need. A source without main, and without a
 # header of its name, is compiled only.
 link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $$(awk -v build=$B -f code/needs.awk $(<:.o=.d))
-$(program_exe) $(bench_exe): $B/%: $B/%.o $(modules:%.c=$B/%.o) code/needs.awk
+# (No program uses the kit of the tests, which needs cmocka.)
+$(program_exe) $(bench_exe): $B/%: $B/%.o $(patsubst %.c,$B/%.o,$(filter-out code/b-%,$(modules))) code/needs.awk
 	@if nm $< | grep -q ' T main$$'; then $(link); else rm -f $@; fi
 # A test that defines __wrap_read is linked with --wrap=read.
 $(test_exe): $B/%: $B/%.o $(modules:%.c=$B/%.o) code/needs.awk
