@@ -34,7 +34,8 @@ $(preloads:%.c=$B/%.o): CFLAGS += -fPIC
 # A program gets the modules whose headers it includes, and those that these need. A source without main, and without a
 # header of its name, is compiled only.
 link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $$(awk -v build=$B -f code/needs.awk $(<:.o=.d))
-$(program_exe) $(bench_exe): $B/%: $B/%.o $(modules:%.c=$B/%.o) code/needs.awk
+# (No program uses the kit of the tests, which needs cmocka.)
+$(program_exe) $(bench_exe): $B/%: $B/%.o $(patsubst %.c,$B/%.o,$(filter-out code/b-%,$(modules))) code/needs.awk
 	@if nm $< | grep -q ' T main$$'; then $(link); else rm -f $@; fi
 # A test that defines __wrap_read is linked with --wrap=read.
 $(test_exe): $B/%: $B/%.o $(modules:%.c=$B/%.o) code/needs.awk
@@ -64,8 +65,7 @@ transcript_files := $(transcripts)
 trace_files      := $(traces)
 $B/code.list: always
 	@mkdir -p $(@D)
-	@printf '%s %s\n' $(code_list) >$@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@new=$@.$$$$; printf '%s %s\n' $(code_list) >$$new; if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 .PHONY: always
 always:
 
@@ -74,9 +74,11 @@ always:
 prune-code:
 	@find $B/code -mindepth 2 -type f 2>/dev/null | while IFS= read -r made; do \
 		source=$${made#$B/}; \
-		case $$made in *.new) ;; *) [ -e "$${source%.*}.c" ] || [ -e "$$source.c" ] || rm -f "$$made" ;; esac; \
+		case $$made in *.new | *.tmp) ;; *) [ -e "$${source%.*}.c" ] || [ -e "$$source.c" ] || rm -f "$$made" ;; esac; \
 	done
-	@find $B/code -mindepth 1 -type d -empty -delete 2>/dev/null || :
+	@find $B/code -mindepth 1 -type d -empty 2>/dev/null | while IFS= read -r made; do \
+		[ -d "$${made#$B/}" ] || rmdir "$$made"; \
+	done
 
 ##   make run-01      run the program of chapter 1 (TICK_MS=100 make run-01: ten times as fast)
 # The main program is named in the Makefile of the chapter's folder: `main := blocking_pipe`.
