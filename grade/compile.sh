@@ -40,3 +40,13 @@ link() { # TEST DIR-OF-TESTS DIR-OF-SOURCES PROGRAM; without sources, if that is
 	done
 	$CC $CFLAGS $(nm "$@" | sed -n 's/.* T __wrap_/-Wl,--wrap=/p') -o "$program" "$@" ${link_options-} ${libs-}
 }
+
+# The judge of a test program: the same, without any of the functions that students write. Each of them stands for main
+# in it, and is not called.
+link_judges() { # DIR-OF-TESTS: judge-TEST, for each
+	for t in $tests ${hidden-}; do
+		link_options=$(for f in $functions; do echo "-Wl,--defsym=$f=main"; done)
+		link "$t" "$1" "" "$1/judge-$t" || return
+		link_options=
+	done
+}

@@ -233,14 +233,15 @@ static bool listen_until(struct run *r, long long deadline)
  * one now, since it is a subreaper. */
 static void end_the_rest(void)
 {
-    char path[64];
-    int pid, ended;
+    char path[64], word[16];
+    int ended;
 
     snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
     do {
         FILE *children = fopen(path, "re");
         ended = 0;
-        while (children != NULL && fscanf(children, "%d", &pid) == 1) {
+        while (children != NULL && fscanf(children, "%15s", word) == 1) {
+            pid_t pid = (pid_t)strtol(word, NULL, 10);
             kill(pid, SIGKILL);
             ended += waitpid(pid, NULL, 0) == pid;
         }
@@ -360,7 +361,8 @@ static int seconds_left(int limit, long long deadline)
 static int judge_all(const char *program, const struct test *tests, size_t n)
 {
     const char *text = getenv("LIMIT"), *first = NULL;
-    int limit = text != NULL && atoi(text) > 0 ? atoi(text) : SECONDS;
+    int asked = text != NULL ? (int)strtol(text, NULL, 10) : 0;
+    int limit = asked > 0 ? asked : SECONDS;
     long long deadline = now_ms() + limit * 1000LL;
     size_t passed = 0;
 
@@ -412,7 +414,8 @@ int run_tests(const struct test *tests, size_t count, int argc, char **argv)
     const char *only = getenv("TEST");
 
     if (argc == 4 && strcmp(argv[1], "-t") == 0)
-        run_one(find(tests, count, argv[2]), atoi(argv[3]));
+        run_one(find(tests, count, argv[2]),
+                (int)strtol(argv[3], NULL, 10));
     if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
         errx(2, "usage: [TEST=NAME] [LIST=1] [LIMIT=SECONDS] %s [PROGRAM]",
              argv[0]);
