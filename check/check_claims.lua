@@ -1,7 +1,7 @@
 -- Every claim in the book is proved by a test that ran and passed: lua5.4 check/check_claims.lua BUILD
 --
--- A claim is a link with a title to a test's source, [text](../code/NAME/test_x.c "test_name"); BUILD/book.json has them.
--- BUILD/code/NAME/test_x.xml, which that test program left when it ran, must say that test_name passed, and be no
+-- A claim is a link with a title to a test's source, [text](../code/NAME/test_x.c "test_name"); BUILD/book.json has
+-- them. BUILD/code/NAME/test_x.xml, which that test program left when it ran, must say that test_name passed, and be no
 -- older than the program. Prints a count; each error names file and line. Exit status: 0, 1 for a
 -- claim without proof, 2 for bad usage.
 

@@ -2,9 +2,9 @@
 
 local M = {}
 
--- The tests of a file, in order: { name, verdict: 'passed', 'failed' or 'skipped', why }. Nil if there is no file, or not a
--- whole one: then the program ended before all its tests did. Nor if there are two groups of tests in it: of a group that
--- is missing nobody knows, and a child that goes on after its test writes all again.
+-- The tests of a file, in order: { name, verdict: 'passed', 'failed' or 'skipped', why }. Nil if there is no file, or
+-- not a whole one: then the program ended before all its tests did. Nor if there are two groups of tests in it: of a
+-- group that is missing nobody knows, and a child that goes on after its test writes all again.
 function M.tests(text)
   local groups = select(2, (text or ''):gsub('\n</testsuites>', ''))
   if groups ~= 1 then return nil end

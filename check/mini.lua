@@ -69,7 +69,8 @@ end
 
 local function new_book()
   written = {}
-  sh('rm -rf %s && mkdir %s && cd %s && ln -s %s/pandoc %s/weave %s/check .', q(top), q(top), q(top), M.root, M.root, M.root)
+  sh('rm -rf %s && mkdir %s && cd %s && ln -s %s/pandoc %s/weave %s/check .', q(top), q(top), q(top), M.root, M.root,
+    M.root)
   M.tracked()
   M.write('build/model/.new', '')
 end

@@ -1,8 +1,8 @@
 -- The verdict on a test program: lua5.4 check/verdict.lua FILE.xml STATUS
 --
--- Prints what failed and why, and last `NAME: N passed, N failed`. All has passed if the exit status was 0 and each test
--- of the XML file passed. A skipped test has failed, unless TESTKIT_DEFERS_SIGNALS is set, which is for what cannot be
--- tested then. Exit status: 0, 1 if anything failed, 2 for bad usage.
+-- Prints what failed and why, and last `NAME: N passed, N failed`. All has passed if the exit status was 0 and each
+-- test of the XML file passed. A skipped test has failed, unless TESTKIT_DEFERS_SIGNALS is set, which is for what
+-- cannot be tested then. Exit status: 0, 1 if anything failed, 2 for bad usage.
 
 local here = arg[0]:match('^.*/') or ''
 local lib = dofile(here .. '../weave/lib.lua')

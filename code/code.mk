@@ -43,8 +43,8 @@ $(test_exe): $B/%: $B/%.o $(modules:%.c=$B/%.o) code/needs.awk
 $(libraries): %.so: %.o
 	@$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
-# What the common test must know of each program of the book, whose folders have a Makefile. (A copy of one in a folder of
-# one's own has promised nothing.)
+# What the common test must know of each program of the book, whose folders have a Makefile. (A copy of one in a folder
+# of one's own has promised nothing.)
 folders := $(patsubst code/%/Makefile,%,$(wildcard code/*/Makefile))
 promised := $(filter $(folders:%=code/%/%),$(programs))
 $B/code/programs.list: $(promised) code/contracts.awk

@@ -1,7 +1,7 @@
 # The objects that an object needs: awk -v build=BUILD -f code/needs.awk BUILD/code/X/y.d
 #
-# A .d file is what the compiler says a source includes. For each header of ours that stands beside a .c of its name, that
-# module's object is printed, and what that one includes is followed in turn.
+# A .d file is what the compiler says a source includes. For each header of ours that stands beside a .c of its name,
+# that module's object is printed, and what that one includes is followed in turn.
 
 function plain(path) { # code/02-x/../01-y/z.h is code/01-y/z.h
 	while (match(path, /[^\/]+\/\.\.\//)) path = substr(path, 1, RSTART - 1) substr(path, RSTART + RLENGTH)

@@ -11,8 +11,8 @@ local function program(name, header)
 end
 
 function mini.before()
-  mini.run('mkdir code && ln -s %s/Makefile %s/grade . && ln -s %s/code/code.mk %s/code/*.awk code', mini.root, mini.root,
-    mini.root, mini.root)
+  mini.run('mkdir code && ln -s %s/Makefile %s/grade . && ln -s %s/code/code.mk %s/code/*.awk code', mini.root,
+    mini.root, mini.root, mini.root)
   write('code/01-pipe/Makefile', 'main := pipe\n')
   write('code/01-pipe/message.h', MESSAGE_H)
   write('code/01-pipe/message.c', MESSAGE_C)
@@ -36,7 +36,7 @@ local function made() return select(2, mini.run('find build/code -type f | sort'
 
 -- A reader's own files
 
-test('make builds once; a second make does nothing and says nothing, and an included file is enough to build again', function()
+test('make builds once, a second make does nothing and says nothing, and a header that changes is enough', function()
   make_code(2)
   is(status_of('01-pipe/pipe'), 3)
   write('now', '')
@@ -46,12 +46,17 @@ test('make builds once; a second make does nothing and says nothing, and an incl
   make_code(2)
 end)
 
-test('own programs and copies, beside the others and in a folder of their own: all build, none has promised anything', function()
+test('own programs and copies, beside the others and in their own folder, build and have promised nothing', function()
   make_code(2)
   local before = made()
-  local own = { ['mine.c'] = '#include "message.h"\nint main(void) { return message() + 1; }\n', ['mymessage.c'] = MESSAGE_C,
-    ['mycopy.h'] = MESSAGE_H, ['mycopy.c'] = MESSAGE_C:gsub('message.h', 'mycopy.h'), ['mine2.c'] = program('mine', 'mycopy.h'),
-    ['copy.c'] = program('pipe', 'message.h') }
+  local own = {
+    ['mine.c'] = '#include "message.h"\nint main(void) { return message() + 1; }\n',
+    ['mymessage.c'] = MESSAGE_C,
+    ['mycopy.h'] = MESSAGE_H,
+    ['mycopy.c'] = MESSAGE_C:gsub('message.h', 'mycopy.h'),
+    ['mine2.c'] = program('mine', 'mycopy.h'),
+    ['copy.c'] = program('pipe', 'message.h'),
+  }
   for name, text in pairs(own) do write('code/01-pipe/' .. name, text) end
   for name, text in pairs(own) do write('code/mine/' .. name, (text:gsub('"message.h"', '"../01-pipe/message.h"'))) end
   write('code/mine/pipe.c', program('pipe', 'mycopy.h'))
@@ -87,11 +92,14 @@ test('a program whose name changes leaves nothing behind, and has the new name e
   lacks(made(), '/pipe')
   is(mini.read('build/code/programs.list'), '01-pipe tube\n')
   make('build/code.list')
-  is(mini.read('build/code.list'), 'program code/01-pipe/tube.c\nmodule code/01-pipe/message.h\npart code/01-pipe/message.c\n')
+  is(mini.read('build/code.list'),
+    'program code/01-pipe/tube.c\nmodule code/01-pipe/message.h\npart code/01-pipe/message.c\n')
 end)
 
 test('the first comment says what a program promises', function()
-  local function comment(name, text) write('code/01-pipe/' .. name .. '.c', text .. '\nint main(void) { return 0; }\n') end
+  local function comment(name, text)
+    write('code/01-pipe/' .. name .. '.c', text .. '\nint main(void) { return 0; }\n')
+  end
   comment('a', '/* WRONG: a\n *\n * usage: a [-h]\n * contract: forks, status 1 */')
   comment('b', '/* b\n * contract: hangs, killed by SIGINT\n * usage: b [-h] */')
   comment('c', '/* usage: c [-h] FILE */\n/* contract: spins */\n/* WRONG: no */')
@@ -204,10 +212,12 @@ end)
 
 test('a claim needs a test that is there, ran, and passed, after it was built', function()
   new_test()
-  local claims = { { 'test_pipe', 'first' }, { 'test_pipe', 'second' }, { 'test_pipe', 'third' }, { 'test_pipe', 'fourth' },
-    { 'test_gone', 'first' }, { 'pipe', 'first' } }
+  local claims = { { 'test_pipe', 'first' }, { 'test_pipe', 'second' }, { 'test_pipe', 'third' }, 
+    { 'test_pipe', 'fourth' }, { 'test_gone', 'first' }, { 'pipe', 'first' } }
   local text = '# Pipe\n'
-  for _, claim in ipairs(claims) do text = text .. ('\n[so](../code/01-pipe/%s.c "%s")\n'):format(claim[1], claim[2]) end
+  for _, claim in ipairs(claims) do
+    text = text .. ('\n[so](../code/01-pipe/%s.c "%s")\n'):format(claim[1], claim[2])
+  end
   write('chapters/01-pipe.md', text)
   mini.book()
   local function check(way)

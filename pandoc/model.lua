@@ -2,7 +2,8 @@
 --
 -- A filter that never hands its document on. It reads the file with the place of each thing in it, and writes lists of
 -- sections, paragraphs, listings, sessions, code (other code blocks), tables, boxes, claims, figures, links, exercises
--- and terms. Each of their entries has its line, and the number of its section, from 1. model_book.lua makes one of all.
+-- and terms. Each of their entries has its line, and the number of its section, from 1. model_book.lua makes one of
+-- all.
 --
 -- Mistakes go to stderr as `FILE:LINE: message`, all of one run; then nothing is written, and the exit status is 1.
 
@@ -62,7 +63,9 @@ local function unwrap(inlines, notes, complain_of_raw)
     Span = function(span)
       if not is_place(span) then return end
       local content = span.content
-      if complain_of_raw and content[1] and content[1].t == 'RawInline' then complain_of_raw(content[1], place_of(span)) end
+      if complain_of_raw and content[1] and content[1].t == 'RawInline' then
+        complain_of_raw(content[1], place_of(span))
+      end
       return content
     end,
     Note = notes and function(note)
@@ -92,8 +95,8 @@ end
 
 -- One file ----------------------------------------------------------------------
 
-local LISTS = { 'sections', 'paragraphs', 'listings', 'sessions', 'code', 'tables', 'boxes', 'claims', 'figures', 'links',
-  'exercises', 'terms' }
+local LISTS = { 'sections', 'paragraphs', 'listings', 'sessions', 'code', 'tables', 'boxes', 'claims', 'figures',
+  'links', 'exercises', 'terms' }
 
 local function new_file(path)
   local file = { file = path, at = { line = 1, place = 'text' } }
@@ -135,7 +138,8 @@ local walk, inside
 -- What was meant to be a link or a note, but is none, reads as brackets.
 local function complain_of_brackets(file, inlines)
   local text = text_of(pandoc.walk_block(pandoc.Plain(inlines), { Code = function() return {} end }).content)
-  local found = text:match('%[[^%[%]]*%]%[[^%[%]]*%]') or text:match('%[[^%[%]]*%]%([^ )]*') or text:match('%[%^[^%]]*%]')
+  local found = text:match('%[[^%[%]]*%]%[[^%[%]]*%]') or text:match('%[[^%[%]]*%]%([^ )]*')
+    or text:match('%[%^[^%]]*%]')
   if found then complain(file.file, file.at.line, 'this is no link and no note, but brackets: %s', found) end
 end
 
@@ -189,7 +193,8 @@ local function first_inlines(blocks)
   return first and (first.t == 'Para' or first.t == 'Plain') and first.content or nil
 end
 
--- The box that a quote is, or nil: its first words are bold and end with a full stop. Bold words there are nothing else.
+-- The box that a quote is, or nil: its first words are bold and end with a full stop. Bold words there are nothing
+-- else.
 local function box_of(file, quote)
   local first = first_inlines(quote.content)
   local bold = first and unwrap(first)[1]
@@ -206,7 +211,9 @@ end
 local function complain_of_fence(file, block, at, is_woven)
   local first = file.lines[at.line]:sub(at.column)
   local fence = first:match('^```+') or first:match('^~~~+')
-  if not fence then return is_woven and complain(file.file, at.line, 'expected a fence here, after blanks and not a tab') end
+  if not fence then
+    return is_woven and complain(file.file, at.line, 'expected a fence here, after blanks and not a tab')
+  end
   local body = block.text == '' and 0 or select(2, block.text:gsub('\n', '')) + 1
   local closes = '^[>%s]*' .. fence .. fence:sub(1, 1) .. '*%s*$'
   if at.last - at.line > body and file.lines[at.last]:find(closes) then return end
@@ -222,7 +229,8 @@ local function code_block(file, block)
   local at = { line = line or file.at.line, last = last, column = column }
   local is_woven = a.file or a.fragment or a.run
   if language:find('[{}]') then
-    return complain(file.file, at.line, 'expected attributes as c {file="..." fragment="..."}, with double quotes, found: %s', language)
+    return complain(file.file, at.line,
+      'expected attributes as c {file="..." fragment="..."}, with double quotes, found: %s', language)
   elseif not line and is_woven then
     return complain(file.file, at.line, 'code is not woven into a note')
   elseif line then
@@ -255,7 +263,8 @@ end
 
 local function heading(file, header)
   local line = place_of(header)
-  enter(file, 'sections', { id = header.identifier, level = header.level, title = text_of(unwrap(header.content)), line = line })
+  enter(file, 'sections', { id = header.identifier, level = header.level, title = text_of(unwrap(header.content)),
+    line = line })
   place_below(file, header)
   within(file, { line = line }, function() paragraph(file, header.content, 'h') end)
 end
@@ -313,7 +322,11 @@ local function raw_block(file, raw)
     enter(file, 'tables', { file = table_of, last = 0 })
   elseif ends then
     local open = file.tables[#file.tables]
-    if open and open.last == 0 then open.last = file.at.line else complain(file.file, file.at.line, 'no table ends here') end
+    if open and open.last == 0 then
+      open.last = file.at.line
+    else
+      complain(file.file, file.at.line, 'no table ends here')
+    end
   elseif not text:find('^<!%-%-.*%-%->$') then
     complain(file.file, file.at.line,
       'raw HTML is only <details><summary>…</summary> and </details>, each between blank lines; here stands: %s', text)
@@ -334,7 +347,9 @@ local visit = {
   CodeBlock = function(file, block) code_block(file, block) end,
   Div = function(file, block, tag)
     local line, _, column = place_of(block)
-    if not is_place(block) then complain(file.file, line or file.at.line, 'the book has no fenced block, and no attributes of blocks') end
+    if not is_place(block) then
+      complain(file.file, line or file.at.line, 'the book has no fenced block, and no attributes of blocks')
+    end
     within(file, { line = line, column = column }, function() walk(file, block.content, tag) end)
   end,
   Para = function(file, block, tag)
@@ -351,7 +366,9 @@ local visit = {
   BlockQuote = function(file, block)
     local box = box_of(file, block)
     if box then enter(file, 'boxes', box) end
-    within(file, { place = box and 'box:' .. (box.kind or box.label) or nil }, function() inside(file, block.content, 'p') end)
+    within(file, { place = box and 'box:' .. (box.kind or box.label) or nil }, function()
+      inside(file, block.content, 'p')
+    end)
   end,
   BulletList = function(file, block)
     if file.file == 'book.md' then file.contents = file.contents or contents_in(file, block) end
@@ -359,7 +376,8 @@ local visit = {
   end,
   OrderedList = function(file, block) for _, blocks in ipairs(block.content) do item(file, blocks) end end,
   DefinitionList = function(file)
-    complain(file.file, file.at.line, 'after text, a line that begins with : or ~ is a definition; the book has none, and its fences are ```')
+    complain(file.file, file.at.line,
+      'after text, a line that begins with : or ~ is a definition; the book has none, and its fences are ```')
   end,
   Table = function(file, block)
     within(file, { line = place_of(block) }, function()

@@ -2,8 +2,8 @@
 --
 -- Reads BUILD/model/*.json, which model.lua made of book.md, of the chapters, and of README.md, CONTRIBUTING.md and
 -- CHANGELOG.md, and writes
---   BUILD/book.json      all of it, for weaving, pages, search and checks: { title, lang, files, others }, where files are
---                        book.md and the chapters in its order
+--   BUILD/book.json      all of it, for weaving, pages, search and checks: { title, lang, files, others }, where files
+--                        are book.md and the chapters in its order
 -- and with --contents, reading only that of book.md,
 --   BUILD/contents.json  the title block and the list of chapters, as metadata for pandoc
 -- A file that would say the same is not touched. Mistakes between files (a chapter that the list does not have, a
@@ -40,7 +40,9 @@ end
 
 -- The chapters as book.md lists them: { file, name, number, title, line }.
 local function listed_in(front)
-  if not front.contents then complain(front.file, 1, 'has no list of chapters: items that are links to chapters/...md') end
+  if not front.contents then
+    complain(front.file, 1, 'has no list of chapters: items that are links to chapters/...md')
+  end
   local chapters, lines = {}, {}
   for _, item in ipairs(front.contents or {}) do
     local name = item.file:match('^chapters/([%w-]+)%.md$')
@@ -76,7 +78,8 @@ local function load_chapter(front, chapter)
   local first = model.sections[1]
   if not (first and first.level == 1) then return complain(chapter.file, 1, 'does not begin with a "# " heading') end
   if first.title ~= chapter.listed.title then
-    complain(front.file, chapter.listed.line, 'contents: "%s", but %s says "%s"', chapter.listed.title, chapter.file, first.title)
+    complain(front.file, chapter.listed.line, 'contents: "%s", but %s says "%s"', chapter.listed.title, chapter.file,
+      first.title)
   end
   model.name, model.number, model.title, model.id = chapter.name, chapter.number, chapter.title, first.id
   return model
@@ -105,7 +108,9 @@ end
 
 local function check_link(ids, file, link)
   local path, fragment = link.target:match('^([^#]*)#?(.*)$')
-  if not lib.exists(path) then return complain(file.file, link.line, 'link to %s: there is no such file', link.target) end
+  if not lib.exists(path) then
+    return complain(file.file, link.line, 'link to %s: there is no such file', link.target)
+  end
   if fragment ~= '' and ids[path] and not ids[path][fragment] then
     complain(file.file, link.line, 'link to %s: it has no such section', link.target)
   end
@@ -121,7 +126,8 @@ local function check_links(files, others)
         check_link(ids, file, link)
       else
         complain(file.file, link.line,
-          'link to %s: the book has no page for it; link to a chapter of book.md\'s list, to code/, or to a full address', link.target)
+          "link to %s: the book has no page for it; link to a chapter of book.md's list, to code/, or to a full address",
+          link.target)
       end
     end
   end

@@ -1,5 +1,6 @@
 -- Tests of model.lua and model_book.lua: lua5.4 pandoc/test_model.lua
--- Each makes the model of a small book. Legal Markdown in any form gives the same model, or an error with file and line.
+-- Each makes the model of a small book. Legal Markdown in any form gives the same model, or an error with file and
+-- line.
 
 local mini = dofile((arg[0]:match('^.*/') or '') .. '../check/mini.lua')
 local is, has, lacks, test, write = mini.is, mini.has, mini.lacks, mini.test, mini.write
@@ -37,7 +38,9 @@ local function complains(text, ...)
   is(status, 1)
   local wanted = { ... }
   for _, complaint in ipairs(wanted) do has(err, FILE .. ':' .. complaint) end
-  if select(2, err:gsub('\n[^\n]*%.md:', '')) + 1 ~= #wanted then error(('wanted %d complaints, found\n%s'):format(#wanted, err), 0) end
+  if select(2, err:gsub('\n[^\n]*%.md:', '')) + 1 ~= #wanted then
+    error(('wanted %d complaints, found\n%s'):format(#wanted, err), 0)
+  end
 end
 
 -- The same in any form
@@ -173,31 +176,36 @@ test('headings, in both forms, with their ids', function()
 end)
 
 test('boxes: the label is the same in any form', function()
-  is(seen('> **Predict.** a\n\n> __Predict.__\n> a\n\n>**In Python.** a\n\n- > **Wrong.** a\n\n> **Wrong.**\n>\n> a\n', 'boxes',
+  is(seen('> **Predict.** a\n\n> __Predict.__\n> a\n\n>**In Python.** a\n\n- > **Wrong.** a\n\n> **Wrong.**\n>\n> a\n',
+    'boxes',
     function(e) return e.kind end), '2 predict\n4 predict\n7 in-python\n9 wrong\n11 wrong')
 end)
 
 test('folds, on one line or two', function()
   local one, two = '<details><summary>Answer</summary>', '<details open>\n<summary>Answer</summary>'
   for _, fold in ipairs { one, two } do
-    is(#chapter(fold .. '\n\ntext\n\n</details>\n\n- a\n\n  ' .. fold:gsub('\n', '\n  ') .. '\n\n  b\n\n  </details>\n').paragraphs, 4)
+    is(#chapter(fold .. '\n\ntext\n\n</details>\n\n- a\n\n  ' .. fold:gsub('\n', '\n  ')
+      .. '\n\n  b\n\n  </details>\n').paragraphs, 4)
   end
 end)
 
 test('figures, alone in their paragraph or item', function()
   is(seen('![a *caption*](figures/run.svg)\n\n[r]: figures/run.svg\n\n- text\n\n  ![b][r]\n', 'figures',
-    function(e) return e.src .. ' ' .. e.caption end), '2 chapters/figures/run.svg a caption\n8 chapters/figures/run.svg b')
+    function(e) return e.src .. ' ' .. e.caption end),
+      '2 chapters/figures/run.svg a caption\n8 chapters/figures/run.svg b')
 end)
 
 test('exercises, and what stands in them', function()
-  local text = '\n## Exercises\n\n1. **One** (5 minutes) is `short`.\n2. **Two.** Long, (1 minute)\n   and longer.\n\n## Further\n\n- more\n'
+  local text = '\n## Exercises\n\n1. **One** (5 minutes) is `short`.\n2. **Two.** Long, (1 minute)\n'
+    .. '   and longer.\n\n## Further\n\n- more\n'
   is(seen(text, 'exercises', function(e) return e.name .. ' ' .. e.minutes end), '5 One 5\n6 Two. 1')
   is(seen(text, 'paragraphs', function(e) return e.place end),
     '1 text\n3 exercise\n5 exercise\n6 exercise\n9 further\n11 further')
 end)
 
 test('each row of a table, each line of a list has its own line', function()
-  is(seen('\n| a | b |\n|---|---|\n| c |   |\n\n1. d\n2. e\n\n3. f\n   - g\n', 'paragraphs', function(e) return e.tag .. e.text end),
+  local text = '\n| a | b |\n|---|---|\n| c |   |\n\n1. d\n2. e\n\n3. f\n   - g\n'
+  is(seen(text, 'paragraphs', function(e) return e.tag .. e.text end),
     '1 hPipe\n3 tda\n3 tdb\n5 tdc\n7 lid\n8 lie\n10 lif\n11 lig')
 end)
 
@@ -212,7 +220,9 @@ end)
 test('book.md: its title block, its list in another form, and chapters in its order', function()
   write('chapters/02-b.md', '# 2. "B"\n')
   write(FILE, 'Pipe\n====\n')
-  write('book.md', ("---\ntitle: >\n  Two\n  lines\nlang: 'en-GB'\n...\n# Front\n\n* [2. \"B\"][b]\n* [Pipe](./chapters/01-pipe.md)\n\n"
+  write('book.md',
+    ("---\ntitle: >\n  Two\n  lines\nlang: 'en-GB'\n...\n# Front\n\n* [2. \"B\"][b]\n"
+      .. "* [Pipe](./chapters/01-pipe.md)\n\n"
     .. '[b]: <chapters/02-b.md>\n'):gsub('\n', '\r\n'))
   local book = mini.book()
   is(book.title .. book.lang, 'Two linesen-GB')
@@ -293,25 +303,35 @@ text[^n]
 -	```c {file="a.c" fragment="x"}
 	x
 	```
-]], '2: a C block names its fragment: expected c {file="..." fragment="..."}', '6: a C block', '9: a C block', '12: a C block',
-    '15: a C block', '18: a C block', '22: a C block', '25: expected attributes as c {file="..." fragment="..."}, with double quotes',
+]], '2: a C block names its fragment: expected c {file="..." fragment="..."}', '6: a C block', '9: a C block',
+  '12: a C block',
+    '15: a C block', '18: a C block', '22: a C block',
+    '25: expected attributes as c {file="..." fragment="..."}, with double quotes',
     '28: a C block', '31: a C block', '34: expected a c or console block, found "cpp"',
-    '37: a console block names its recorded run', '41: a console block', '44: expected a c or console block, found "text"',
+    '37: a console block names its recorded run', '41: a console block',
+    '44: expected a c or console block, found "text"',
     '47: code is not woven into a note', '54: expected a fence here, after blanks and not a tab')
 end)
 
 test('fences that are not closed: at the end, or by what holds them', function()
   local C = '```c {file="a.c" fragment="x"}\n'
-  complains('> ' .. C .. '> x\n\n- ' .. C .. '  x\n\n  y\n\ntext\n\n> ~~~sh\n> ```\n> ~~~~x\ntext\n\n1. > ```\n>```\n\n' .. C .. 'x\n``\n~~~\n    ```\n',
-    '2: this fence is not closed: expected ```', '5: this fence', '12: this fence is not closed: expected ~~~', '17: this fence',
+  complains('> ' .. C .. '> x\n\n- ' .. C
+    .. '  x\n\n  y\n\ntext\n\n> ~~~sh\n> ```\n> ~~~~x\ntext\n\n1. > ```\n>```\n\n' .. C .. 'x\n``\n~~~\n    ```\n',
+    '2: this fence is not closed: expected ```', '5: this fence', '12: this fence is not closed: expected ~~~',
+    '17: this fence',
     '18: this fence', '20: this fence')
-  for _, text in ipairs { '```', '```sh\n', '```\n\n', '~~~\n\n\n', '```sh\nls\n\n' } do complains(text, '2: this fence is not closed') end
+  for _, text in ipairs { '```', '```sh\n', '```\n\n', '~~~\n\n\n', '```sh\nls\n\n' } do
+    complains(text, '2: this fence is not closed')
+  end
 end)
 
 test('boxes: an unknown label suggests the nearest', function()
-  complains('> **Predit.** a\n\n- > **predict.** a\n\n> **Predict**. a\n\n> **Predict:** a\n\n> **“Wrong.”** a\n\n> **Note.**\n',
-    '2: no box is called "Predit."; the nearest is "Predict."', '4: no box is called "predict."; the nearest is "Predict."',
-    '6: no box is called "Predict"', '8: no box is called "Predict:"', '10: no box is called "“Wrong.”"; the nearest is "Wrong."',
+  complains('> **Predit.** a\n\n- > **predict.** a\n\n> **Predict**. a\n\n> **Predict:** a\n\n> **“Wrong.”** a\n\n'
+    .. '> **Note.**\n',
+    '2: no box is called "Predit."; the nearest is "Predict."',
+    '4: no box is called "predict."; the nearest is "Predict."',
+    '6: no box is called "Predict"', '8: no box is called "Predict:"',
+    '10: no box is called "“Wrong.”"; the nearest is "Wrong."',
     '12: no box is called "Note."; the nearest is "')
 end)
 
@@ -391,8 +411,11 @@ text ![m](figures/run.svg)
     <div>
 
 text[^n]
-]], '2: <b> would be taken for HTML and vanish; write it as code', '2: </b> would', '3: <d> would', '6: <f/> would', '10: <g> would',
-    '12: raw HTML is only <details>', '16: i would', '18: the book has no latex', '22: after text, a line that begins with : or ~', '27: after text', '33: the book has no fenced block', '38: the book has no fenced block',
+]], '2: <b> would be taken for HTML and vanish; write it as code', '2: </b> would', '3: <d> would', '6: <f/> would',
+  '10: <g> would',
+    '12: raw HTML is only <details>', '16: i would', '18: the book has no latex',
+    '22: after text, a line that begins with : or ~', '27: after text', '33: the book has no fenced block',
+    '38: the book has no fenced block',
     '40: a picture stands alone in its paragraph: figures/run.svg', '47: <n> would', '51: raw HTML is only')
 end)
 
@@ -400,12 +423,15 @@ test('a fence of tildes after text is code, or an error: pandoc 2.17 takes it fo
   write(FILE, '# Pipe\n\ntext\n\n~~~c {file="a.c" fragment="x"}\n~~~\n')
   local status, err = mini.model()
   if status == 0 then return is(mini.book().files[2].listings[1].line, 5) end
-  is(err, FILE .. ':3: after text, a line that begins with : or ~ is a definition; the book has none, and its fences are ```\n')
+  is(err, FILE
+    .. ':3: after text, a line that begins with : or ~ is a definition; the book has none, and its fences are ```\n')
 end)
 
 test('tables: where they begin and end', function()
-  complains('<!-- end of table -->\n\n<!-- table: a -->\n\n<!-- table: b -->\n\n<!-- end of table -->\n\n> <!-- table: c -->\n>\n> <!-- end of table -->\n',
-    '2: no table ends here', '4: the table a has no <!-- end of table -->', '10: a table is not woven into a box or a list')
+  complains('<!-- end of table -->\n\n<!-- table: a -->\n\n<!-- table: b -->\n\n<!-- end of table -->\n\n'
+    .. '> <!-- table: c -->\n>\n> <!-- end of table -->\n',
+    '2: no table ends here', '4: the table a has no <!-- end of table -->',
+    '10: a table is not woven into a box or a list')
 end)
 
 test('pictures that are not there', function()
@@ -413,8 +439,10 @@ test('pictures that are not there', function()
 end)
 
 test('what was meant to be a link', function()
-  complains(('[a](%s (paren (title))\n\n[b][undefined] and\n\n- c[^undefined]\n\n`[d][e]` and [f] and a[1] are none\n'):format(TEST),
-    '2: this is no link and no note, but brackets: [a](../code/01-pipe/test_pipe.c', '4: this is no link and no note, but brackets: [b][undefined]',
+  complains(('[a](%s (paren (title))\n\n[b][undefined] and\n\n- c[^undefined]\n\n'
+    .. '`[d][e]` and [f] and a[1] are none\n'):format(TEST),
+    '2: this is no link and no note, but brackets: [a](../code/01-pipe/test_pipe.c',
+    '4: this is no link and no note, but brackets: [b][undefined]',
     '6: this is no link and no note, but brackets: [^undefined]')
 end)
 
@@ -438,17 +466,22 @@ test('links to what is not there, each on its own line', function()
 text[^n]
 
 [^n]: [g](../no)
-]], '4: link to chapters/03-c.md: the book has no page for it', '6: link to chapters/02-b.md#no: it has no such section',
+]], '4: link to chapters/03-c.md: the book has no page for it',
+  '6: link to chapters/02-b.md#no: it has no such section',
     '7: link to code/01-pipe/no.c: there is no such file', '8: link to chapters/01-pipe.md#no: it has no such section',
     '14: link to README.md: the book has no page for it', '18: link to no: the book has no page for it')
 end)
 
 test('links of a page of the repository', function()
   write(FILE, '# Pipe\n\n## Part\n')
-  write('README.md', '# Read me\n\n[a](book.md), [b](chapters/), [c](chapters/01-pipe.md#part)\n[d](chapters/01-pipe.md#no) and [e](no.md) and [f](#no)\n')
+  write('README.md',
+    '# Read me\n\n[a](book.md), [b](chapters/), [c](chapters/01-pipe.md#part)\n'
+    .. '[d](chapters/01-pipe.md#no) and [e](no.md) and [f](#no)\n')
   local status, err = mini.model()
   is(status, 1)
-  has(err, 'README.md:4: link to chapters/01-pipe.md#no: it has no such section\nREADME.md:4: link to no.md: there is no such file\n')
+  has(err,
+    'README.md:4: link to chapters/01-pipe.md#no: it has no such section\n'
+    .. 'README.md:4: link to no.md: there is no such file\n')
   lacks(err, 'README.md:3')
 end)
 
@@ -456,13 +489,19 @@ test('the list of chapters and the chapters', function()
   write(FILE, 'text\n')
   write('chapters/02-b.md', '# B\n')
   write('chapters/03-c.md', '# C\n')
-  write('book.md', '---\ntitle: T\nlang: en\n---\n\n- [1. Pipe](chapters/01-pipe.md)\n- [B.](chapters/02-b.md)\n- [D](chapters/04-d.md)\n'
+  write('book.md',
+    '---\ntitle: T\nlang: en\n---\n\n- [1. Pipe](chapters/01-pipe.md)\n- [B.](chapters/02-b.md)\n'
+    .. '- [D](chapters/04-d.md)\n'
     .. '- [B](chapters/02-b.md)\n- [E](chapters/e/e.md)\n')
   local status, err = mini.model()
   is(status, 1)
-  is(err, 'book.md:8: contents: there is no file chapters/04-d.md\nbook.md:9: contents: chapters/02-b.md is already on line 7\n'
-    .. 'book.md:10: contents: chapters/e/e.md is not chapters/some-name.md\nchapters/01-pipe.md:1: does not begin with a "# " heading\n'
-    .. 'book.md:7: contents: "B.", but chapters/02-b.md says "B"\nchapters/03-c.md:1: is not in the list of chapters in book.md\n')
+  is(err,
+    'book.md:8: contents: there is no file chapters/04-d.md\n'
+    .. 'book.md:9: contents: chapters/02-b.md is already on line 7\n'
+    .. 'book.md:10: contents: chapters/e/e.md is not chapters/some-name.md\n'
+    .. 'chapters/01-pipe.md:1: does not begin with a "# " heading\n'
+    .. 'book.md:7: contents: "B.", but chapters/02-b.md says "B"\n'
+    .. 'chapters/03-c.md:1: is not in the list of chapters in book.md\n')
   is(mini.run('lua5.4 pandoc/model_book.lua --contents build'), 1)
   is(mini.read('build/contents.json'), nil)
 end)

@@ -1,6 +1,6 @@
 -- Tests of weave.lua: lua5.4 weave/test_weave.lua
--- Each builds a small book in a temporary directory, makes its model, runs the weaver on it as a process of its own, and
--- looks at its exit status, its messages and the files. What the model complains of is tested in test_model.lua.
+-- Each builds a small book in a temporary directory, makes its model, runs the weaver on it as a process of its own,
+-- and looks at its exit status, its messages and the files. What the model complains of is tested in test_model.lua.
 
 local here = arg[0]:match("^.*/") or ""
 local mini = dofile(here .. "../check/mini.lua")
@@ -187,15 +187,19 @@ test("blocks in quotes and lists keep what stands before them, also on the line 
     "1.  item\n\n    ", CHILD, "%3    ```\n\n", "- ", CHILD, "%4  ```\n", "- > ", CHILD, "%5  > ```\n",
     "> - a\n>   - ", CHILD, "%6>     ```\n\n", "   ", CHILD, "%7   ```\n" }
   local prefixes = { "> > ", "> ", "    ", "  ", "  > ", ">     ", "   " }
-  local function filled(with_body) return (page:gsub("%%(%d)", function(n) return with_body(prefixes[tonumber(n)]) end)) end
+  local function filled(with_body)
+    return (page:gsub("%%(%d)", function(n) return with_body(prefixes[tonumber(n)]) end))
+  end
   weaves(filled(function(prefix) return prefix .. "old\n" end), filled(body))
   weaves(filled(function() return "" end), filled(body))
   weaves("# A\n\n>" .. CHILD .. ">```\n", "# A\n\n>" .. CHILD .. body("> ") .. ">```\n")
-  weaves("# A\n\n1.  item\n\n    " .. CHILD .. "\n  \n    ```\n", "# A\n\n1.  item\n\n    " .. CHILD .. body("    ") .. "    ```\n")
+  weaves("# A\n\n1.  item\n\n    " .. CHILD .. "\n  \n    ```\n", "# A\n\n1.  item\n\n    " .. CHILD .. body("    ")
+    .. "    ```\n")
 end)
 
 test("the order and form of attributes makes no difference", function()
-  for _, opening in ipairs { '```c {fragment="The child" file="01-pipe/pipe.c"}\n', '``` {.c file=01-pipe/pipe.c fragment="The child"}\n',
+  for _, opening in ipairs { '```c {fragment="The child" file="01-pipe/pipe.c"}\n',
+    '``` {.c file=01-pipe/pipe.c fragment="The child"}\n',
     '{fragment="The child"  file="01-pipe/pipe.c"}\n```c\n' } do
     weaves("# A\n\n" .. opening .. "```\n", "# A\n\n" .. opening .. CHILD_BODY .. "```\n")
   end
@@ -217,7 +221,8 @@ test("a body that would close its own fence is an error", function()
 end)
 
 test("blocks shown inside a longer fence, and other languages, are left alone", function()
-  local text = WOVEN .. "\n````markdown\n" .. CHILD .. "old\n```\n```c\n```\n````\n\n```sh\nmake run\n```\n\n```\nplain\n```\n"
+  local text = WOVEN .. "\n````markdown\n" .. CHILD
+    .. "old\n```\n```c\n```\n````\n\n```sh\nmake run\n```\n\n```\nplain\n```\n"
   weaves(text, text)
   is(check(), 0)
 end)
@@ -241,7 +246,8 @@ end)
 
 test("what is named and is not there is an error on its line, in both modes", function()
   with(table.concat {
-    '```c {file="01-pipe/pip.c" fragment="The child"}\n```\n\n', '```c {file="01-pipe/pipe.c" fragment="The Child"}\n```\n\n',
+    '```c {file="01-pipe/pip.c" fragment="The child"}\n```\n\n',
+    '```c {file="01-pipe/pipe.c" fragment="The Child"}\n```\n\n',
     '```console {run="01-pipe/pip"}\n```\n\n', '<!-- table: 01-pipe/pip -->\n<!-- end of table -->\n\n',
     '- ```c {file="01-pipe" fragment="The child"}\n  ```\n' })
   write("code/01-pipe/bad.lua", "error('no table today')\n")
@@ -257,11 +263,14 @@ test("what is named and is not there is an error on its line, in both modes", fu
 end)
 
 test("a bad transcript line is an error, in both modes", function()
-  local bad = { "hello", "[x] hello", "[5]hello", "$", "", "@3", "@x <Ctrl-C>", "@3 Ctrl-C", '@"" <Ctrl-C>', '@"x <Ctrl-C>' }
+  local bad = { "hello", "[x] hello", "[5]hello", "$", "", "@3", "@x <Ctrl-C>", "@3 Ctrl-C", '@"" <Ctrl-C>',
+    '@"x <Ctrl-C>' }
   write("code/01-pipe/pipe.transcript", "# c\n" .. table.concat(bad, "\n") .. "\n" .. TRANSCRIPT)
   local err = fails_with("weave: code/01-pipe/pipe.transcript:2: ")
   for i, line in ipairs(bad) do
-    has(err, ("weave: code/01-pipe/pipe.transcript:%d: expected `# ...`, `$ ...`, `[TICK] ...` or `@WHEN ...`, found: %s\n"):format(i + 1, line))
+    has(err,
+      ("weave: code/01-pipe/pipe.transcript:%d: expected `# ...`, `$ ...`, `[TICK] ...` or `@WHEN ...`, found: %s\n")
+        :format(i + 1, line))
   end
 end)
 
@@ -300,7 +309,8 @@ test("drift is reported with its block and first lines, and the check does not w
 end)
 
 test("drift is reported for a session, and for lines added or missing, and beside other errors", function()
-  write(FILE, (WOVEN:gsub("%[2.5%] ^C\n", ""):gsub("    return n;\n", "    more();\n%0")) .. "\n" .. RUN:gsub("pipe/", "pip/") .. "```\n")
+  write(FILE, (WOVEN:gsub("%[2.5%] ^C\n", ""):gsub("    return n;\n", "    more();\n%0")) .. "\n"
+    .. RUN:gsub("pipe/", "pip/") .. "```\n")
   local err = fails_with("no recorded run")
   has(err, "from line 8:\n    -     more();\nweave")
   has(err, "the session is not what code/ has (`make weave` refreshes it); from line 22:\n    + [2.5] ^C\n")
@@ -322,15 +332,18 @@ end)
 
 test("a fragment shown twice is an error, in a file and across files", function()
   with(CHILD .. CHILD_BODY .. "```\n")
-  check_fails_with("weave: " .. FILE .. ":" .. LINE .. ': fragment "The child" of code/01-pipe/pipe.c is already shown at chapters/01-pipe.md:3\n')
+  check_fails_with("weave: " .. FILE .. ":" .. LINE
+    .. ': fragment "The child" of code/01-pipe/pipe.c is already shown at chapters/01-pipe.md:3\n')
   write(FILE, WOVEN)
   write(OTHER, "# B\n\n> " .. CHILD .. CHILD_BODY:gsub("[^\n]*\n", "> %0"):gsub("> \n", ">\n") .. "> ```\n")
-  check_fails_with('weave: chapters/02-other.md:3: fragment "The child" of code/01-pipe/pipe.c is already shown at chapters/01-pipe.md:3\n')
+  check_fails_with('weave: chapters/02-other.md:3: fragment "The child" of code/01-pipe/pipe.c is already shown '
+    .. 'at chapters/01-pipe.md:3\n')
 end)
 
-test("what belongs to the book is shown: all fragments of programs, modules, headers and preloads, and transcripts", function()
+test("what belongs to the book is shown: all fragments of programs, modules and preloads, and transcripts", function()
   local listings = "# B\n"
-  for path, kind in pairs { ["tick.c"] = "part", ["tick.h"] = "module", ["odd_preload.c"] = "preload", ["more.c"] = "program" } do
+  for path, kind in pairs { ["tick.c"] = "part", ["tick.h"] = "module", ["odd_preload.c"] = "preload",
+    ["more.c"] = "program" } do
     code(kind, "01-pipe/" .. path, "/* usage: more [-h] */\n// § One\nint a;\n// § Two\nint b;\n")
     listings = listings .. ('\n```c {file="01-pipe/%s" fragment="One"}\nint a;\n```\n'):format(path)
   end
@@ -367,7 +380,8 @@ test("a reader's own files, and folders without a chapter, may hold what they li
   local status, out, err = check()
   is(err, "")
   is(status, 0)
-  is(out, "weave: 7 of 7 lines shown in 2 listings, 1 recorded run\nweave: 3 files beside them that the book does not show\n")
+  is(out,
+    "weave: 7 of 7 lines shown in 2 listings, 1 recorded run\nweave: 3 files beside them that the book does not show\n")
 end)
 
 test("a transcript may be shown twice, and is one run", function()
