@@ -36,6 +36,7 @@ int __wrap_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct times
 static int pipe_flags, socket_type; /* of the last call */
 static int fstats_until_failure;    /* 0: none fails */
 static void (*raise_sigpipe)(void); /* not NULL: the next writev writes one byte, and this happens meanwhile */
+static int write_error;             /* not 0: the next writev fails with this, and raises no signal */
 static int flag_error;              /* what pwritev2 says about RWF_NOSIGNAL; 0: it is a kernel that has it */
 static int flag_writes, writes, signal_calls; /* how often pwritev2, writev, and what has to do with SIGPIPE was called */
 
@@ -63,6 +64,11 @@ int __wrap_fstat(int fd, struct stat *st)
 ssize_t __wrap_writev(int fd, const struct iovec *piece, int pieces)
 {
     writes++;
+    if (write_error != 0) {
+        errno = write_error;
+        write_error = 0;
+        return -1;
+    }
     if (raise_sigpipe == NULL)
         return __real_writev(fd, piece, pieces);
     raise_sigpipe();
@@ -243,6 +249,22 @@ static void sigpipe_from_outside_is_not_taken_away(void **state)
     assert_int_equal(sigpipes_of_a_short_write(raise_from_outside), 1);
 }
 
+/* Not from a pipe, but a device may say so. */
+static void epipe_without_a_signal_is_told_as_it_is(void **state)
+{
+    conn *a, *b;
+
+    (void)state;
+    flag_error = EOPNOTSUPP;
+    write_error = EPIPE;
+    assert_int_equal(conn_pair(&a, &b, false), 0);
+    assert_int_equal(conn_send(b, "fool"), -1);
+    assert_int_equal(errno, EPIPE);
+    assert_int_equal(conn_send(b, "fool"), 0);
+    conn_close(a);
+    conn_close(b);
+}
+
 static void *send_with_sigpipe_pending(void *arg)
 {
     static bool pending;
@@ -344,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_socket_adopted_for_reading_does_not_send),
         cmocka_unit_test(sigpipe_of_a_short_write_is_taken_away),
         cmocka_unit_test(sigpipe_from_outside_is_not_taken_away),
+        cmocka_unit_test(epipe_without_a_signal_is_told_as_it_is),
         cmocka_unit_test(a_sigpipe_pending_for_a_thread_stays_with_it),
         cmocka_unit_test(with_the_flag_a_message_is_one_call),
         cmocka_unit_test(without_the_flag_it_is_asked_for_once_and_the_guard_is_two_calls),
