@@ -37,9 +37,13 @@ void alarm_every(int us)
 void alarm_line(int sig)
 {
     int saved = errno;
+    ssize_t put;
 
     (void)sig;
-    if (write(STDOUT_FILENO, "alarm(14)\n", 10) == -1)
+    do {
+        put = write(STDOUT_FILENO, "alarm(14)\n", 10);
+    } while (put == -1 && errno == EINTR); /* by another handler */
+    if (put == -1 && errno != EAGAIN)
         stdout_lost_from_handler();
     errno = saved;
 }

@@ -15,7 +15,8 @@ void catch_alarm(void (*handler)(int), int flags);
  * runs once. */
 void alarm_every(int us);
 
-/* A handler: prints "alarm(14)" and leaves errno as it was. */
+/* A handler: prints "alarm(14)" and leaves errno as it was. If somebody has made
+ * stdout non-blocking, and it is full, the line is dropped. */
 void alarm_line(int sig);
 
 #endif

@@ -13,7 +13,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,31 +26,24 @@
 #include "conn.h"
 #include "safe_io.h"
 
-/* The same conn.c again, with every name of conn.h another, and without the system calls that hold SIGPIPE back. */
-static int no_sigmask(int how, const sigset_t *set, sigset_t *old)
+/* The same conn.c again, with every name of conn.h another, on a kernel before 6.18: with the guard against SIGPIPE. */
+static ssize_t old_pwritev2(int fd, const struct iovec *piece, int pieces, off_t offset, int flags)
 {
-    (void)how, (void)set;
-    return old == NULL ? 0 : sigemptyset(old);
-}
-
-static int no_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
-{
-    (void)set, (void)info, (void)timeout;
-    errno = EAGAIN;
+    (void)fd, (void)piece, (void)pieces, (void)offset, (void)flags;
+    errno = EOPNOTSUPP;
     return -1;
 }
 
-#define conn_pair unguarded_pair
-#define conn_adopt unguarded_adopt
-#define conn_send_bytes unguarded_send_bytes
-#define conn_recv_bytes unguarded_recv_bytes
-#define conn_send unguarded_send
-#define conn_recv unguarded_recv
-#define conn_poll unguarded_poll
-#define conn_fileno unguarded_fileno
-#define conn_close unguarded_close
-#define pthread_sigmask no_sigmask
-#define sigtimedwait no_sigtimedwait
+#define conn_pair guarded_pair
+#define conn_adopt guarded_adopt
+#define conn_send_bytes guarded_send_bytes
+#define conn_recv_bytes guarded_recv_bytes
+#define conn_send guarded_send
+#define conn_recv guarded_recv
+#define conn_poll guarded_poll
+#define conn_fileno guarded_fileno
+#define conn_close guarded_close
+#define pwritev2 old_pwritev2
 #include "conn.c"
 #undef conn_pair
 #undef conn_adopt
@@ -62,8 +54,7 @@ static int no_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct ti
 #undef conn_poll
 #undef conn_fileno
 #undef conn_close
-#undef pthread_sigmask
-#undef sigtimedwait
+#undef pwritev2
 
 enum { MAX_SIZE = 1 << 20, MAX_ROUNDS = 1000 };
 
@@ -233,93 +224,11 @@ static void one_process(void)
     safe_close(fd[1]);
 }
 
-// § The guard
-enum { GUARDS = 5, GUARD_ROUNDS = 200 };
-
-/* Linux 6.18 has a flag for a write without SIGPIPE. Older headers do not name it, and musl's lack the call as well. */
-static ssize_t write_with_flag(int fd, const struct iovec *piece)
-{
-#ifdef RWF_HIPRI
-    const int no_signal = 0x100; /* RWF_NOSIGNAL */
-
-    return pwritev2(fd, piece, 1, -1, no_signal);
-#else
-    (void)fd, (void)piece;
-    return fail(ENOSYS);
-#endif
-}
-
-/* 64 bytes to a pipe, with what keeps SIGPIPE away, and out again. False if this kernel cannot. */
-static bool guarded_trip(int guard, const int fd[2])
-{
-    struct iovec piece = {buffer, 64};
-    struct sigaction sa;
-    sigset_t sigpipe, old;
-    ssize_t put;
-
-    switch (guard) {
-    case 1:
-        sigpipe = sigpipe_only();
-        pthread_sigmask(SIG_BLOCK, &sigpipe, &old);
-        put = writev(fd[1], &piece, 1);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        break;
-    case 2:
-        put = sigaction(SIGPIPE, NULL, &sa) == 0 ? writev(fd[1], &piece, 1) : -1;
-        break;
-    case 3:
-        put = write_with_flag(fd[1], &piece);
-        break;
-    case 4:
-        put = sendmsg(fd[1], &(struct msghdr){.msg_iov = &piece, .msg_iovlen = 1}, MSG_NOSIGNAL);
-        break;
-    default:
-        put = writev(fd[1], &piece, 1);
-    }
-    return put == 64 && read(fd[0], buffer, 64) == 64;
-}
-
-static void guards(void)
-{
-    static const char *const names[GUARDS] = {
-        "none: `writev` to a pipe", "SIGPIPE blocked and unblocked", "SIGPIPE's disposition asked for",
-        "`pwritev2` with RWF_NOSIGNAL (Linux 6.18)", "a socket instead: `sendmsg` with MSG_NOSIGNAL"};
-    static double ns[GUARDS][MAX_ROUNDS];
-    int pipe_fd[2], socket_fd[2];
-    const int times = 500;
-
-    check(pipe2(pipe_fd, O_CLOEXEC) == 0, "pipe2");
-    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socket_fd) == 0, "socketpair");
-    for (int r = 0; r < GUARD_ROUNDS; r++)
-        for (int k = 0; k < GUARDS; k++) {
-            int i = (k + r) % GUARDS, *fd = i == 4 ? socket_fd : pipe_fd;
-            double start = now();
-            bool ok = true;
-            for (int t = 0; t < times && ok; t++)
-                ok = guarded_trip(i, fd);
-            ns[i][r] = ok ? (now() - start) / times * 1e9 : 0;
-        }
-    puts(as_tables ? "| a guard against SIGPIPE | ns for 64 B written and read | more |\n|:--|--:|--:|"
-                   : "Guards against SIGPIPE, 64 B written and read back in one process:");
-    for (int k = 0; k < GUARDS; k++) {
-        double middle = median(ns[k], GUARD_ROUNDS), more = middle - median(ns[0], GUARD_ROUNDS);
-        if (middle == 0)
-            printf(as_tables ? "| %s | not on this kernel | |\n" : "%-46s not on this kernel\n", names[k]);
-        else
-            printf(as_tables ? "| %s | %.0f | %+.0f |\n" : "%-46s %5.0f ns  %+5.0f ns\n", names[k], middle, more);
-    }
-    puts("");
-    for (int i = 0; i < 2; i++) {
-        safe_close(pipe_fd[i]);
-        safe_close(socket_fd[i]);
-    }
-}
-
 // § One way, between two processes
-enum kind { BARE, FULL, FRAMED, UNGUARDED, CONN, KINDS, PYTHON = KINDS };
+enum kind { BARE, FULL, FRAMED, GUARDED, CONN, KINDS, PYTHON = KINDS };
 
 static const char *const kind_names[] = {"`write`, `read`", "`full_write`, `full_read`", "a frame: `writev`, two `read`",
-                                         "`conn` without its guard", "`conn`", "Python"};
+                                         "`conn`, with the guard", "`conn`, with the flag", "Python"};
 
 struct ends {
     int fd;
@@ -340,8 +249,8 @@ static bool send_one(enum kind kind, struct ends *to, size_t size)
     case FRAMED:
         put_header(header, size);
         return writev(to->fd, piece, 2) == (ssize_t)size + SHORT_HEADER;
-    case UNGUARDED:
-        return unguarded_send_bytes(to->c, buffer, size) == 0;
+    case GUARDED:
+        return guarded_send_bytes(to->c, buffer, size) == 0;
     default:
         return conn_send_bytes(to->c, buffer, size) == 0;
     }
@@ -372,8 +281,8 @@ static bool receive_one(enum kind kind, struct ends *from, size_t size)
     case FRAMED:
         return read(from->fd, header, sizeof header) == sizeof header &&
                bare_read_all(from->fd, get_big_endian(header, SHORT_HEADER));
-    case UNGUARDED:
-        return unguarded_recv_bytes(from->c, buffer, sizeof buffer, &len) == 1 && len == size;
+    case GUARDED:
+        return guarded_recv_bytes(from->c, buffer, sizeof buffer, &len) == 1 && len == size;
     default:
         return conn_recv_bytes(from->c, buffer, sizeof buffer, &len) == 1 && len == size;
     }
@@ -549,7 +458,7 @@ static void two_processes(int rounds, const char *script)
 
 // § System calls
 /* Runs `bench_conn -c KIND,SIZE,COUNT` under strace, and adds `sign` times its system calls to `calls`. */
-static const char *const call_names[] = {"read", "write", "writev", "rt_sigprocmask", "poll"};
+static const char *const call_names[] = {"read", "write", "writev", "pwritev2", "rt_sigprocmask", "poll"};
 enum { CALLS = sizeof call_names / sizeof call_names[0] };
 
 static bool count_calls(enum kind kind, size_t size, int count, int sign, double calls[CALLS])
@@ -713,7 +622,6 @@ int main(int argc, char *argv[])
     check(sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL) == 0, "sigaction");
     machine();
     one_process();
-    guards();
     two_processes(rounds, script);
     system_calls();
     idle();

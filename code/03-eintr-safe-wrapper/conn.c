@@ -1,6 +1,6 @@
 /* conn.c - see conn.h. */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* pipe2, O_PATH */
+#define _GNU_SOURCE /* pipe2, O_PATH, O_DIRECT, pwritev2 */
 #endif
 #include "conn.h"
 
@@ -25,17 +25,33 @@
 struct conn {
     int fd;
     bool readable, writable, is_socket;
+    bool has_flag;               /* RWF_NOSIGNAL works, as far as we know */
     int read_error, write_error; /* not 0: this direction is dead */
     bool has_length;             /* the length of the next message is known */
     size_t length;
 };
 
 enum { SHORT_HEADER = 4, LONG_HEADER = 12 };
+enum { ABANDONED = ECANCELED }; /* dead from before a frame to behind it */
 
 static int fail(int error)
 {
     errno = error;
     return -1;
+}
+
+// § What can carry messages
+/* Is it a stream of bytes, and 0 its end? */
+static bool is_stream(int fd, int flags, const struct stat *st)
+{
+    int type = 0, listens = 0;
+    socklen_t size = sizeof(int);
+
+    if (!S_ISSOCK(st->st_mode))
+        return !S_ISDIR(st->st_mode) && (flags & O_DIRECT) == 0 && !isatty(fd);
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+           type == SOCK_STREAM && !listens;
 }
 
 // § Making one
@@ -52,11 +68,14 @@ int conn_adopt(conn **c, int fd, bool readable, bool writable)
         (flags & O_PATH) != 0 || (readable && mode == O_WRONLY) ||
         (writable && mode == O_RDONLY))
         return fail(EBADF);
+    if (!is_stream(fd, flags, &st))
+        return fail(ENOSTR);
     new = malloc(sizeof *new);
     if (new == NULL)
         return -1;
     *new = (conn){.fd = fd, .readable = readable, .writable = writable};
     new->is_socket = S_ISSOCK(st.st_mode);
+    new->has_flag = true;
     fcntl(fd, F_SETFD, fd_flags | FD_CLOEXEC);
     errno = saved;
     *c = new;
@@ -108,6 +127,16 @@ static int ms_until(const struct timespec *deadline)
     return ns > INT_MAX ? INT_MAX : (int)ns;
 }
 
+/* Entries in a socket's error queue make poll say POLLERR, until somebody takes
+ * them. True if one was thrown away. */
+static bool drop_error_entry(const conn *c)
+{
+    struct msghdr nowhere = {0};
+
+    return c->is_socket &&
+           recvmsg(c->fd, &nowhere, MSG_ERRQUEUE | MSG_DONTWAIT) != -1;
+}
+
 /* Every wait of this file that is not inside read or write is here. Returns 1
  * when the descriptor is ready (or ended, or broken), 0 when the deadline has
  * passed, -1 with errno. No deadline: NULL. */
@@ -119,7 +148,8 @@ static int wait_until(const conn *c, short events,
 
     do {
         ready = poll(&p, 1, deadline == NULL ? -1 : ms_until(deadline));
-    } while (ready == -1 && errno == EINTR);
+    } while ((ready == -1 && errno == EINTR) ||
+             (ready == 1 && p.revents == POLLERR && drop_error_entry(c)));
     if (ready == 1 && (p.revents & POLLNVAL) != 0)
         return fail(EBADF);
     if (ready >= 0)
@@ -178,10 +208,9 @@ static size_t put_header(unsigned char header[LONG_HEADER], size_t length)
     return LONG_HEADER;
 }
 
-// § Without SIGPIPE
-/* A socket takes a flag for that. For a pipe, SIGPIPE is blocked in this
- * thread while it is written to; one that this write has raised is taken away
- * again, and one that was pending before is left, or put back. */
+// § The guard
+/* SIGPIPE is blocked in this thread while it writes; one that this write has
+ * raised is taken away again, and any other is left, or put back. */
 struct sigpipe_guard {
     sigset_t old_mask;
     bool was_blocked, was_pending;
@@ -212,38 +241,73 @@ static void hold_sigpipe(struct sigpipe_guard *guard)
     guard->was_pending = guard->was_blocked && sigpipe_is_pending();
 }
 
-/* `broken`: a write has failed with EPIPE, and so SIGPIPE is there.
- * `was_short`: it may be there, since a write whose reader leaves in the middle
- * returns a short count, and raises SIGPIPE all the same. */
-static void release_sigpipe(const struct sigpipe_guard *guard, bool broken,
-                            bool was_short)
+static void take_sigpipe(const struct sigpipe_guard *guard)
 {
     sigset_t sigpipe = sigpipe_only();
     struct timespec now = {0};
-    int saved = errno;
+    siginfo_t info;
 
-    if (broken || (was_short && !guard->was_pending)) {
-        while (sigtimedwait(&sigpipe, NULL, &now) == -1 && errno == EINTR)
-            ;
-        if (guard->was_pending && !sigpipe_is_pending())
-            pthread_kill(pthread_self(), SIGPIPE);
+    if (sigtimedwait(&sigpipe, &info, &now) == -1)
+        return;
+    if (info.si_pid != getpid()) /* somebody has sent it: it is not ours */
+        kill(getpid(), SIGPIPE);
+    else if (guard->was_pending && !sigpipe_is_pending()) /* both were one */
+        pthread_kill(pthread_self(), SIGPIPE);
+}
+
+/* After EPIPE the signal is there. After a short count it may be: a write whose
+ * reader leaves in the middle says so, and raises SIGPIPE all the same. */
+static ssize_t guarded_writev(int fd, const struct iovec *piece, int pieces)
+{
+    size_t size = piece[0].iov_len + (pieces == 2 ? piece[1].iov_len : 0);
+    struct sigpipe_guard guard;
+    ssize_t put;
+    int error;
+
+    hold_sigpipe(&guard);
+    put = writev(fd, piece, pieces);
+    error = errno;
+    if ((put == -1 && error == EPIPE) ||
+        (put != -1 && (size_t)put < size && !guard.was_pending))
+        take_sigpipe(&guard);
+    if (!guard.was_blocked)
+        pthread_sigmask(SIG_SETMASK, &guard.old_mask, NULL);
+    errno = error;
+    return put;
+}
+
+// § Without SIGPIPE
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x100 /* Linux 6.18; older headers do not have it */
+#endif
+#ifndef RWF_HIPRI /* a C library without pwritev2 */
+#define pwritev2(fd, piece, pieces, offset, flags) (errno = ENOSYS, -1)
+#endif
+
+/* writev(2), but never with SIGPIPE. */
+static ssize_t quiet_writev(conn *c, const struct iovec *piece, int pieces)
+{
+    if (c->has_flag) {
+        ssize_t put = pwritev2(c->fd, piece, pieces, -1, RWF_NOSIGNAL);
+        if (put != -1 ||
+            (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS))
+            return put;
+        c->has_flag = false; /* an older kernel */
     }
-    if (!guard->was_blocked)
-        pthread_sigmask(SIG_SETMASK, &guard->old_mask, NULL);
-    errno = saved;
+    return guarded_writev(c->fd, piece, pieces);
 }
 
 // § Sending
 /* One write of up to two pieces. Retried after EINTR; waits if it would block.
  * Returns the number of bytes, more than 0, or -1. */
-static ssize_t write_pieces(const conn *c, struct iovec *piece, int pieces)
+static ssize_t write_pieces(conn *c, struct iovec *piece, int pieces)
 {
     struct msghdr message = {.msg_iov = piece, .msg_iovlen = (size_t)pieces};
     ssize_t put;
 
     do {
         put = c->is_socket ? sendmsg(c->fd, &message, MSG_NOSIGNAL)
-                           : writev(c->fd, piece, pieces);
+                           : quiet_writev(c, piece, pieces);
     } while (put == -1 &&
              (errno == EINTR ||
               (errno == EAGAIN && wait_until(c, POLLOUT, NULL) == 1)));
@@ -262,19 +326,25 @@ static void advance(struct iovec piece[2], size_t bytes)
     }
 }
 
-/* Writes header and payload. Returns 0, or -1; *writes counts the writes that
- * have moved something. */
-static int write_frame(const conn *c, struct iovec piece[2], int *writes)
+/* Writes header and payload. Returns 0, or -1; dead if it fails, or is left
+ * for ever, behind the first byte. */
+static int write_frame(conn *c, struct iovec piece[2])
 {
+    bool begun = false;
+
+    c->write_error = ABANDONED;
     while (piece[0].iov_len + piece[1].iov_len > 0) {
         int first = piece[0].iov_len == 0;
         ssize_t put = write_pieces(c, piece + first,
                                    piece[1].iov_len == 0 ? 1 : 2 - first);
-        if (put == -1)
+        if (put == -1) {
+            c->write_error = begun ? errno : 0;
             return -1;
-        ++*writes;
+        }
+        begun = true;
         advance(piece, (size_t)put);
     }
+    c->write_error = 0;
     return 0;
 }
 
@@ -283,8 +353,7 @@ int conn_send_bytes(conn *c, const void *buf, size_t len)
     unsigned char header[LONG_HEADER];
     struct iovec piece[2] = {{header, put_header(header, len)},
                              {(void *)buf, len}};
-    struct sigpipe_guard guard;
-    int sent, writes = 0, saved = errno;
+    int saved = errno;
 
     if (!c->writable)
         return fail(EBADF);
@@ -292,16 +361,8 @@ int conn_send_bytes(conn *c, const void *buf, size_t len)
         return fail(c->write_error);
     if (len > SSIZE_MAX - LONG_HEADER)
         return fail(EMSGSIZE);
-    if (!c->is_socket)
-        hold_sigpipe(&guard);
-    sent = write_frame(c, piece, &writes);
-    if (!c->is_socket)
-        release_sigpipe(&guard, sent == -1 && errno == EPIPE,
-                        sent == 0 ? writes > 1 : writes > 0);
-    if (sent == -1) {
-        c->write_error = writes > 0 ? errno : 0;
+    if (write_frame(c, piece) == -1)
         return -1;
-    }
     errno = saved;
     return 0;
 }
@@ -345,9 +406,12 @@ static int read_length(conn *c)
 
     if (c->has_length)
         return 1;
+    c->read_error = ABANDONED;
     got = read_part(c, header, SHORT_HEADER);
-    if (got == 0)
+    if (got == 0) {
+        c->read_error = 0; /* nothing was begun */
         return errno == 0 ? 0 : -1;
+    }
     if (got < SHORT_HEADER)
         return torn(c);
     length = get_big_endian(header, 4);
@@ -361,6 +425,7 @@ static int read_length(conn *c)
         return fail(c->read_error = EPROTO);
     c->length = (size_t)length;
     c->has_length = true;
+    c->read_error = 0;
     return 1;
 }
 
@@ -384,9 +449,11 @@ int conn_recv_bytes(conn *c, void *buf, size_t size, size_t *len)
     if (got != 1)
         return got;
     if (c->length <= size) {
+        c->read_error = ABANDONED;
         if (c->length > 0 && read_part(c, buf, c->length) < c->length)
             return torn(c);
         c->has_length = false;
+        c->read_error = 0;
     }
     *len = c->length;
     if (c->has_length)

@@ -16,10 +16,24 @@
  * the result is -1. A connection has one owner, and is used by one thread at a
  * time; two threads may use two connections. Descriptors are close-on-exec.
  * None of them prints, exits, or changes a signal's disposition, and sending
- * never raises SIGPIPE. On a non-blocking descriptor they wait, asleep.
+ * never raises SIGPIPE. On a non-blocking descriptor they wait, asleep;
+ * O_NONBLOCK belongs to the open file description, and so anybody who shares
+ * that may have set it.
+ *
+ * EAGAIN is waited out, whatever it means: "not now" on a non-blocking
+ * descriptor, or the end of a time limit that SO_RCVTIMEO or SO_SNDTIMEO has
+ * set. Such limits do NOT work here; conn_poll has one that does.
+ *
+ * A call that is abandoned (its thread is cancelled, or a handler leaves it
+ * with siglongjmp) leaves its direction dead, with ECANCELED, even if no byte
+ * has moved. Only conn_poll may be left so without a loss. The jump must
+ * restore the signal mask: sigsetjmp(..., 1).
  *
  * Does NOT keep messages apart if two processes write to one pipe at the same
  * time: only a message with its length within PIPE_BUF is one piece then.
+ * Does NOT help two ends that send to each other at the same time, each more
+ * than the other takes in: both wait for ever.
+ * Does NOT keep what lies in a socket's error queue, if it has to wait.
  * Does NOT encrypt, check or limit anything: a stranger at the other end can
  * send what he likes, but nothing is ever allocated because he says so. */
 #ifndef CONN_H
@@ -43,10 +57,16 @@ int conn_pair(conn **a, conn **b, bool duplex);
 
 /* Makes a connection of a descriptor: a pipe, a FIFO, a stream socket, a file.
  *
- * Returns 0, and the connection owns fd and has made it close-on-exec; -1 with
- * errno, and fd is still the caller's and as it was: EINVAL if neither
- * direction is wanted, EBADF if fd is not open, or not for that direction.
- * O_NONBLOCK is left as it is. */
+ * Returns 0, and the connection owns fd and has made it close-on-exec (stdout,
+ * too, if you adopt that); -1 with errno, and fd is still the caller's and as
+ * it was:
+ * - EINVAL if neither direction is wanted;
+ * - EBADF if fd is not open, or not for that direction;
+ * - ENOSTR if it is no stream of bytes: a directory, a terminal, a listening
+ *   socket, one of packets (SOCK_SEQPACKET, SOCK_DGRAM), or O_DIRECT.
+ * O_NONBLOCK is left as it is.
+ * Does NOT see that somebody writes packets, with O_DIRECT, into the pipe whose
+ * read end this is: what a read leaves of a packet is lost. */
 int conn_adopt(conn **c, int fd, bool readable, bool writable);
 
 /* Sends len bytes as one message; with one write, unless it has to wait or is
@@ -63,9 +83,12 @@ int conn_send_bytes(conn *c, const void *buf, size_t len);
  * length.
  *
  * Returns 1 for a message, 0 for the end: the other side has closed, and every
- * message before that has been received. -1 with errno:
+ * message before that has been received. (Also 0: a FIFO that was opened with
+ * O_NONBLOCK, and has not had a writer yet. conn_poll waits for the first.)
+ * -1 with errno:
  * - EMSGSIZE: the message is larger than size. It is kept, *len says how much
- *   room it needs, and the next call with enough room gets it.
+ *   room it needs, and the next call with enough room gets it. It can NOT be
+ *   skipped: a loop that reports errors and goes on never ends.
  * - EPROTO: the other side does not speak this protocol, or left in the middle
  *   of a message. The direction is dead: each later call fails the same way.
  * - ECONNRESET, once: the other side left without reading what we had sent.

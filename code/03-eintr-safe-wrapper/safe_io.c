@@ -70,7 +70,7 @@ int safe_close(int fd)
 {
     int saved = errno;
 
-    if (close(fd) == -1 && errno != EINTR)
+    if (close(fd) == -1 && errno != EINTR && errno != EINPROGRESS)
         return -1;
     errno = saved;
     return 0;

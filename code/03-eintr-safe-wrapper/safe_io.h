@@ -7,7 +7,15 @@
  * allocates, or touches a signal's disposition or mask.
  *
  * A loop that retries cannot be ended by a signal: a handler that sets a flag
- * does not bring these functions back. Chapter 6 is about that. */
+ * does not bring these functions back. Chapter 6 is about that. Nor does it
+ * know a time limit: each retry has the whole of one that SO_RCVTIMEO or
+ * SO_SNDTIMEO has set, so that signals that come faster put it off for ever.
+ * And where a read begins anew when it is interrupted, as on a FUSE file
+ * system, signals that come faster than the answer keep it from ever ending.
+ *
+ * EAGAIN has two meanings: "nothing now" on a non-blocking descriptor, and "the
+ * time is up" on a socket with such a limit. O_NONBLOCK belongs to the open
+ * file description: any process that shares it may have set it. */
 #ifndef SAFE_IO_H
 #define SAFE_IO_H
 
@@ -57,9 +65,11 @@ size_t full_write(int fd, const void *buf, size_t n);
 
 /* Closes fd, with exactly one close(2).
  *
- * Returns 0, also if a signal interrupted the call: on Linux the descriptor is
- * gone then. Returns -1 with errno for other errors; after EIO, ENOSPC or
- * EDQUOT data may be lost, and the descriptor is gone as well.
+ * Returns 0, also if a signal interrupted the call (EINTR, or EINPROGRESS as
+ * POSIX has it since 2024): on Linux the descriptor is gone then. Returns -1 with errno for other errors; after EIO, ENOSPC or
+ * EDQUOT data may be lost, and the descriptor is gone as well. Also if it was
+ * interrupted: what it was flushing (to a network, or FUSE) may be lost, and
+ * nothing says so. Who must know calls fsync(2) before.
  * Does NOT retry: the number may already belong to a file that another thread
  * has opened. */
 int safe_close(int fd);

@@ -1,10 +1,16 @@
 /* What conn.h says, one sentence a test. The kernel is the real one, and so are the signals: what happens when a
- * system call fails at some other place is in test_fault_matrix.c. */
-#define _GNU_SOURCE /* pipe2, O_PATH, F_GETPIPE_SZ */
+ * system call fails at some other place is in test_fault_matrix.c. Only pwritev2 is wrapped, to play a kernel before
+ * 6.18. */
+#define _GNU_SOURCE /* pipe2, O_PATH, O_DIRECT, F_GETPIPE_SZ, pwritev2, posix_openpt */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/net_tstamp.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +32,39 @@
 #include "safe_io.h"
 
 enum { MARK = 4242, LARGE = 300000, SIGNALS = 3 }; /* MARK: an errno that nobody sets */
+
+// § Kernels
+ssize_t __real_pwritev2(int fd, const struct iovec *piece, int pieces, off_t offset, int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *piece, int pieces, off_t offset, int flags);
+
+static bool is_old; /* the kernel does not know RWF_NOSIGNAL */
+
+ssize_t __wrap_pwritev2(int fd, const struct iovec *piece, int pieces, off_t offset, int flags)
+{
+    if (!is_old)
+        return __real_pwritev2(fd, piece, pieces, offset, flags);
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+/* What is sent through: a pipe, a pipe on an old kernel, a socket. */
+enum kind { PIPE, OLD_PIPE, SOCKET, KINDS };
+
+/* The system call in which a sender sleeps. */
+static long sending_call(enum kind kind)
+{
+    struct iovec byte = {"", 1};
+    bool has_flag;
+    int fd[2];
+
+    if (kind == SOCKET)
+        return SYS_sendmsg;
+    assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+    has_flag = __wrap_pwritev2(fd[1], &byte, 1, -1, 0x100) == 1;
+    close(fd[0]);
+    close(fd[1]);
+    return has_flag ? SYS_pwritev2 : SYS_writev;
+}
 
 // § Helpers
 /* A connection, and the bare descriptor at its other end. */
@@ -50,6 +90,12 @@ static struct line make_line(bool socket, bool we_read)
     return line;
 }
 
+static struct line make_sender(enum kind kind)
+{
+    is_old = kind == OLD_PIPE;
+    return make_line(kind == SOCKET, false);
+}
+
 static struct line receiver(void)
 {
     return make_line(false, true);
@@ -57,7 +103,7 @@ static struct line receiver(void)
 
 static struct line sender(void)
 {
-    return make_line(false, false);
+    return make_sender(PIPE);
 }
 
 static void end_line(struct line line)
@@ -425,6 +471,62 @@ static void conn_adopt_refuses_neither_direction(void **state)
     close(fd[1]);
 }
 
+static int raw_terminal(void)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY);
+
+    assert_true(fd != -1);
+    return fd;
+}
+
+static int listening_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
+
+/* Directories, terminals, listening sockets, and what keeps the borders of packets. */
+static void conn_adopt_refuses_what_is_no_stream_of_bytes(void **state)
+{
+    int packets[2], directory = open("/", O_RDONLY), terminal = raw_terminal(), listening = listening_socket();
+
+    (void)state;
+    expect_refusal(directory, true, false, ENOSTR);
+    expect_refusal(terminal, true, true, ENOSTR);
+    expect_refusal(listening, true, true, ENOSTR);
+    for (int type = SOCK_DGRAM; type <= SOCK_SEQPACKET; type += SOCK_SEQPACKET - SOCK_DGRAM) {
+        assert_int_equal(socketpair(AF_UNIX, type, 0, packets), 0);
+        expect_refusal(packets[0], true, true, ENOSTR);
+        close(packets[0]);
+        close(packets[1]);
+    }
+    assert_int_equal(pipe2(packets, O_DIRECT), 0);
+    expect_refusal(packets[1], false, true, ENOSTR);
+    close(packets[0]);
+    close(packets[1]);
+    close(directory);
+    close(terminal);
+    close(listening);
+}
+
+/* Here nothing tells conn_adopt. */
+static void the_read_end_of_a_pipe_of_packets_loses_what_does_not_fit(void **state)
+{
+    struct line line = receiver();
+    char text[8];
+
+    (void)state;
+    assert_int_equal(fcntl(line.far, F_SETFL, O_WRONLY | O_DIRECT), 0);
+    put(line.far, "\0\0\0\4fool", 8);
+    put(line.far, "\0\0\0\3END", 7);
+    hang_up(&line);
+    assert_int_equal(conn_recv(line.c, text, sizeof text), -1); /* it took the length behind for a text */
+    assert_int_equal(errno, EBADMSG);
+    end_line(line);
+}
+
 static void conn_adopt_sets_close_on_exec_and_leaves_O_NONBLOCK(void **state)
 {
     (void)state;
@@ -460,6 +562,31 @@ static void a_file_can_be_adopted(void **state)
     expect_text(c, "END");
     expect_end(c);
     conn_close(c);
+}
+
+/* A FIFO opened without waiting for its writer. */
+static void before_the_first_writer_a_FIFO_says_0_and_conn_poll_waits(void **state)
+{
+    char folder[] = "/tmp/test_conn.XXXXXX", name[64], text[8];
+    struct line line;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(name, sizeof name, "%s/fifo", folder);
+    assert_int_equal(mkfifo(name, 0600), 0);
+    assert_int_equal(conn_adopt(&line.c, open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC), true, false), 0);
+    assert_int_equal(conn_recv(line.c, text, sizeof text), 0);
+    assert_int_equal(conn_poll(line.c, 0), 0);
+    line.far = open(name, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(conn_poll(line.c, 0), 0);
+    put(line.far, "\0\0\0\3END", 7);
+    assert_int_equal(conn_poll(line.c, -1), 1);
+    expect_text(line.c, "END");
+    hang_up(&line);
+    expect_end(line.c);
+    end_line(line);
+    unlink(name);
+    rmdir(folder);
 }
 
 // § Closing
@@ -968,8 +1095,8 @@ static void child_send_to_nobody(const struct line *line)
 
 static void run_without_receiver(void (*body)(const struct line *line))
 {
-    for (int socket = 0; socket < 2; socket++) {
-        struct line line = make_line(socket, false);
+    for (enum kind kind = PIPE; kind < KINDS; kind++) {
+        struct line line = make_sender(kind);
         hang_up(&line);
         run_child(body, &line);
         end_line(line);
@@ -1027,13 +1154,13 @@ static void child_send_half(const struct line *line)
 static void a_receiver_that_leaves_in_the_middle_raises_no_SIGPIPE(void **state)
 {
     (void)state;
-    for (int socket = 0; socket < 2; socket++) {
-        struct line line = make_line(socket, false);
+    for (enum kind kind = PIPE; kind < KINDS; kind++) {
+        struct line line = make_sender(kind);
         pid_t child;
-        sends_on_socket = socket;
+        sends_on_socket = kind == SOCKET;
         child = start_child(child_send_half, &line);
         conn_close(line.c);
-        await_asleep(child, socket ? SYS_sendmsg : SYS_writev);
+        await_asleep(child, sending_call(kind));
         close(line.far);
         expect_success(child);
     }
@@ -1072,7 +1199,7 @@ static void a_send_that_fails_in_the_middle_leaves_the_direction_dead(void **sta
     assert_int_equal(conn_adopt(&line.c, write_end, false, true), 0);
     capacity = fcntl(write_end, F_GETPIPE_SZ);
     child = start_child(child_send_to_fifo, &line);
-    await_asleep(child, SYS_writev);
+    await_asleep(child, sending_call(PIPE));
     conn_close(line.c);
     close(line.far);
     await_asleep(child, SYS_read);
@@ -1290,8 +1417,8 @@ static void child_sends_large_with_sigpipe_of_process(const struct line *line)
 static void a_SIGPIPE_pending_for_the_process_survives_a_long_send_of_a_thread(void **state)
 {
     (void)state;
-    for (int socket = 0; socket < 2; socket++) {
-        struct line line = make_line(socket, false);
+    for (enum kind kind = PIPE; kind < KINDS; kind++) {
+        struct line line = make_sender(kind);
         pid_t child;
         assert_int_equal(fcntl(conn_fileno(line.c), F_SETFL, O_NONBLOCK | O_RDWR), 0);
         child = start_child(child_sends_large_with_sigpipe_of_process, &line);
@@ -1367,11 +1494,11 @@ static void child_sends(const struct line *line)
 }
 
 /* The line is full before, so that not even the header can be sent; and then again in the middle. */
-static void send_into_full(bool socket, bool non_blocking)
+static void send_into_full(enum kind kind, bool non_blocking)
 {
-    struct line line = make_line(socket, false);
+    struct line line = make_sender(kind);
     size_t before = fill(conn_fileno(line.c));
-    long call = non_blocking ? SYS_poll : socket ? SYS_sendmsg : SYS_writev;
+    long call = non_blocking ? SYS_poll : sending_call(kind);
     pid_t child;
 
     if (non_blocking)
@@ -1392,15 +1519,271 @@ static void send_into_full(bool socket, bool non_blocking)
 static void sending_sleeps_on_when_signals_come(void **state)
 {
     (void)state;
-    send_into_full(false, false);
-    send_into_full(true, false);
+    for (enum kind kind = PIPE; kind < KINDS; kind++)
+        send_into_full(kind, false);
 }
 
 static void sending_on_a_non_blocking_descriptor_waits_asleep(void **state)
 {
     (void)state;
-    send_into_full(false, true);
-    send_into_full(true, true);
+    for (enum kind kind = PIPE; kind < KINDS; kind++)
+        send_into_full(kind, true);
+}
+
+// § Abandoned in the middle
+enum { ABANDONED = ECANCELED };
+
+static void send_something(conn *c)
+{
+    conn_send_bytes(c, sent, LARGE);
+}
+
+static void receive_something(conn *c)
+{
+    char text[8];
+
+    conn_recv(c, text, sizeof text);
+}
+
+static struct {
+    void (*call)(conn *c);
+    bool by_cancel;
+} abandon;
+
+static void *thread_is_left(void *line)
+{
+    abandon.call(((const struct line *)line)->c);
+    return NULL;
+}
+
+/* Says who it is, before it sleeps. */
+static void cancel_a_thread(const struct line *line)
+{
+    pthread_t thread;
+    char go;
+
+    require(pthread_create(&thread, NULL, thread_is_left, (void *)line) == 0);
+    require(read(fifo_signal[0], &go, 1) == 1);
+    require(pthread_cancel(thread) == 0);
+    require(pthread_join(thread, NULL) == 0);
+}
+
+static sigjmp_buf out;
+static void jump(int number)
+{
+    (void)number;
+    siglongjmp(out, 1);
+}
+
+static void jump_out(const struct line *line)
+{
+    require(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = jump}, NULL) == 0);
+    if (sigsetjmp(out, 1) == 0)
+        abandon.call(line->c);
+}
+
+static void child_is_left(const struct line *line)
+{
+    char text[8];
+
+    close(line->far);
+    if (abandon.by_cancel)
+        cancel_a_thread(line);
+    else
+        jump_out(line);
+    for (int i = 0; i < 2; i++)
+        if (abandon.call == send_something)
+            require(conn_send(line->c, "END") == -1 && errno == ABANDONED);
+        else
+            require(conn_recv(line->c, text, sizeof text) == -1 && errno == ABANDONED && text[0] == '\0' &&
+                    conn_poll(line->c, -1) == -1 && errno == ABANDONED);
+}
+
+/* The only thread of a process beside its first. */
+static pid_t other_thread(pid_t process)
+{
+    char name[64];
+    pid_t thread = 0;
+    struct dirent *entry;
+
+    snprintf(name, sizeof name, "/proc/%d/task", (int)process);
+    while (thread == 0) {
+        DIR *tasks = opendir(name);
+        assert_non_null(tasks);
+        while ((entry = readdir(tasks)) != NULL)
+            if (atoi(entry->d_name) != process && atoi(entry->d_name) > 0)
+                thread = atoi(entry->d_name);
+        closedir(tasks);
+    }
+    return thread;
+}
+
+/* It sleeps in `call`, and is called away. */
+static void leave(const struct line *line, bool by_cancel, void (*call)(conn *c), long number)
+{
+    pid_t child;
+
+    abandon.call = call;
+    abandon.by_cancel = by_cancel;
+    assert_int_equal(pipe2(fifo_signal, O_CLOEXEC), 0);
+    child = start_child(child_is_left, line);
+    await_asleep(by_cancel ? other_thread(child) : child, number);
+    if (by_cancel)
+        assert_int_equal(write(fifo_signal[1], "!", 1), 1);
+    else
+        assert_int_equal(kill(child, SIGUSR1), 0);
+    expect_success(child);
+    close(fifo_signal[0]);
+    close(fifo_signal[1]);
+}
+
+static void leave_a_send(bool by_cancel)
+{
+    for (enum kind kind = PIPE; kind < KINDS; kind++) {
+        struct line line = make_sender(kind);
+        leave(&line, by_cancel, send_something, sending_call(kind));
+        end_line(line);
+    }
+}
+
+/* Before the first byte, in the length, behind it, in the text. */
+static void leave_a_receive(bool by_cancel)
+{
+    for (size_t n = 0; n < 8; n += 2) {
+        struct line line = receiver();
+        put(line.far, "\0\0\0\4fool", n);
+        leave(&line, by_cancel, receive_something, SYS_read);
+        end_line(line);
+    }
+}
+
+static void a_send_left_by_pthread_cancel_is_dead_and_not_torn(void **state)
+{
+    (void)state;
+    leave_a_send(true);
+}
+
+static void a_send_left_by_siglongjmp_is_dead_and_not_torn(void **state)
+{
+    (void)state;
+    leave_a_send(false);
+}
+
+static void a_receive_left_by_pthread_cancel_is_dead_and_not_torn(void **state)
+{
+    (void)state;
+    leave_a_receive(true);
+}
+
+static void a_receive_left_by_siglongjmp_is_dead_and_not_torn(void **state)
+{
+    (void)state;
+    leave_a_receive(false);
+}
+
+static void child_leaves_conn_poll(const struct line *line)
+{
+    require(sigaction(SIGUSR1, &(struct sigaction){.sa_handler = jump}, NULL) == 0);
+    if (sigsetjmp(out, 1) == 0)
+        conn_poll(line->c, -1);
+    require(conn_poll(line->c, 0) == 0);
+}
+
+static void conn_poll_may_be_left_by_siglongjmp(void **state)
+{
+    struct line line = receiver();
+    pid_t child = start_child(child_leaves_conn_poll, &line);
+
+    (void)state;
+    await_asleep(child, SYS_poll);
+    assert_int_equal(kill(child, SIGUSR1), 0);
+    expect_success(child);
+    put(line.far, "\0\0\0\3END", 7);
+    expect_text(line.c, "END");
+    end_line(line);
+}
+
+// § Sockets with options
+/* Its EAGAIN is waited out like that of O_NONBLOCK: after the first it sleeps in poll. */
+static void a_time_limit_of_the_socket_is_waited_out(void **state)
+{
+    struct timeval limit = {.tv_usec = 20000};
+    struct line in = make_line(true, true), out_line = make_sender(SOCKET);
+    size_t before = fill(conn_fileno(out_line.c));
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(setsockopt(conn_fileno(in.c), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    child = start_child(child_receives, &in);
+    await_asleep(child, SYS_poll);
+    put(in.far, "\0\0\0\4fool\0\0\0\3END", 15);
+    await_asleep(child, SYS_poll);
+    hang_up(&in);
+    expect_success(child);
+    end_line(in);
+
+    assert_int_equal(setsockopt(conn_fileno(out_line.c), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), 0);
+    child = start_child(child_sends, &out_line);
+    await_asleep(child, SYS_poll);
+    assert_int_equal(full_read(out_line.far, received, before), before);
+    assert_int_equal(full_read(out_line.far, received, LARGE + 11), LARGE + 11);
+    assert_memory_equal(received + 4, sent, LARGE);
+    expect_success(child);
+    end_line(out_line);
+}
+
+/* Two ends of a TCP connection to this machine. */
+static void make_tcp(int fd[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(connect(fd[0], (struct sockaddr *)&address, sizeof address), 0);
+    fd[1] = accept(listening, NULL, NULL);
+    assert_true(fd[1] != -1);
+    close(listening);
+}
+
+static void child_waits_beside_an_error_queue(const struct line *line)
+{
+    char text[8];
+
+    close(line->far);
+    require(conn_recv(line->c, text, sizeof text) == 1 && strcmp(text, "END") == 0);
+    require(conn_poll(line->c, 20) == 0);
+    require(errno == MARK);
+}
+
+/* The time at which a byte was sent lies there: poll says POLLERR, and no byte can be read. */
+static void an_entry_in_the_error_queue_does_not_keep_it_awake(void **state)
+{
+    int fd[2], wanted = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    struct line line;
+    long long used;
+    pid_t child;
+
+    (void)state;
+    make_tcp(fd);
+    line.far = fd[1];
+    assert_int_equal(setsockopt(fd[0], SOL_SOCKET, SO_TIMESTAMPING, &wanted, sizeof wanted), 0);
+    assert_int_equal(conn_adopt(&line.c, fd[0], true, true), 0);
+    set_non_blocking(line.c);
+    assert_int_equal(conn_send(line.c, "fool"), 0);
+    assert_int_equal(poll(&(struct pollfd){.fd = fd[0]}, 1, -1), 1); /* POLLERR */
+    child = start_child(child_waits_beside_an_error_queue, &line);
+    await_asleep(child, SYS_poll);
+    used = cpu_time_of(child);
+    for (int i = 0; i < 20; i++)
+        await_asleep(child, SYS_poll);
+    assert_int_equal(cpu_time_of(child), used);
+    put(line.far, "\0\0\0\3END", 7);
+    expect_success(child);
+    end_line(line);
 }
 
 // § Deadlines
@@ -1515,7 +1898,10 @@ int main(void)
         cmocka_unit_test(conn_adopt_refuses_what_is_not_open_for_that_direction),
         cmocka_unit_test(conn_adopt_refuses_neither_direction),
         cmocka_unit_test(conn_adopt_sets_close_on_exec_and_leaves_O_NONBLOCK),
+        cmocka_unit_test(conn_adopt_refuses_what_is_no_stream_of_bytes),
+        cmocka_unit_test(the_read_end_of_a_pipe_of_packets_loses_what_does_not_fit),
         cmocka_unit_test(a_file_can_be_adopted),
+        cmocka_unit_test(before_the_first_writer_a_FIFO_says_0_and_conn_poll_waits),
         cmocka_unit_test(conn_close_closes_and_NULL_is_allowed),
         cmocka_unit_test(conn_close_hands_on_the_error_of_close),
         cmocka_unit_test(a_message_is_its_length_big_endian_and_its_bytes),
@@ -1553,6 +1939,13 @@ int main(void)
         cmocka_unit_test(receiving_on_a_non_blocking_descriptor_waits_asleep),
         cmocka_unit_test(sending_sleeps_on_when_signals_come),
         cmocka_unit_test(sending_on_a_non_blocking_descriptor_waits_asleep),
+        cmocka_unit_test(a_send_left_by_pthread_cancel_is_dead_and_not_torn),
+        cmocka_unit_test(a_send_left_by_siglongjmp_is_dead_and_not_torn),
+        cmocka_unit_test(a_receive_left_by_pthread_cancel_is_dead_and_not_torn),
+        cmocka_unit_test(a_receive_left_by_siglongjmp_is_dead_and_not_torn),
+        cmocka_unit_test(conn_poll_may_be_left_by_siglongjmp),
+        cmocka_unit_test(a_time_limit_of_the_socket_is_waited_out),
+        cmocka_unit_test(an_entry_in_the_error_queue_does_not_keep_it_awake),
         cmocka_unit_test(conn_poll_does_not_give_up_before_its_deadline),
         cmocka_unit_test(conn_poll_keeps_its_deadline_in_a_storm_of_signals),
         cmocka_unit_test(conn_poll_is_woken_by_a_byte_and_by_the_end),

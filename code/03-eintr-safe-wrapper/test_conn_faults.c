@@ -1,5 +1,6 @@
-/* Rare cases of conn.c: a pair that cannot be made, flags from birth, and SIGPIPE in odd company. */
-#define _GNU_SOURCE /* mallinfo2 */
+/* Rare cases of conn.c: a pair that cannot be made, flags from birth, kernels with RWF_NOSIGNAL and without, and SIGPIPE
+ * in odd company. */
+#define _GNU_SOURCE /* mallinfo2, pwritev2 */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../b-testing-signals/testkit.h"
@@ -26,14 +28,17 @@ int __wrap_pipe2(int fd[2], int flags);
 int __wrap_socketpair(int domain, int type, int protocol, int fd[2]);
 int __wrap_fstat(int fd, struct stat *st);
 ssize_t __wrap_writev(int fd, const struct iovec *piece, int pieces);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *piece, int pieces, off_t offset, int flags);
 int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
 int __wrap_sigpending(sigset_t *set);
 int __wrap_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit);
 
 static int pipe_flags, socket_type; /* of the last call */
 static int fstats_until_failure;    /* 0: none fails */
-static bool short_with_sigpipe;     /* the next writev writes one byte, and raises SIGPIPE */
-static int writes, signal_calls;    /* how often writev was called, and what has to do with SIGPIPE */
+static void (*raise_sigpipe)(void); /* not NULL: the next writev writes one byte, and this happens meanwhile */
+static int write_error;             /* not 0: the next writev fails with this, and raises no signal */
+static int flag_error;              /* what pwritev2 says about RWF_NOSIGNAL; 0: it is a kernel that has it */
+static int flag_writes, writes, signal_calls; /* how often pwritev2, writev, and what has to do with SIGPIPE was called */
 
 int __wrap_pipe2(int fd[2], int flags)
 {
@@ -59,11 +64,27 @@ int __wrap_fstat(int fd, struct stat *st)
 ssize_t __wrap_writev(int fd, const struct iovec *piece, int pieces)
 {
     writes++;
-    if (!short_with_sigpipe)
+    if (write_error != 0) {
+        errno = write_error;
+        write_error = 0;
+        return -1;
+    }
+    if (raise_sigpipe == NULL)
         return __real_writev(fd, piece, pieces);
-    short_with_sigpipe = false;
-    raise(SIGPIPE);
+    raise_sigpipe();
+    raise_sigpipe = NULL;
     return write(fd, piece[0].iov_base, 1);
+}
+
+ssize_t __wrap_pwritev2(int fd, const struct iovec *piece, int pieces, off_t offset, int flags)
+{
+    flag_writes++;
+    assert_int_equal(offset, -1); /* or it would not be a write to a pipe */
+    assert_int_equal(flags, 0x100);
+    if (flag_error == 0)
+        return __real_writev(fd, piece, pieces);
+    errno = flag_error;
+    return -1;
 }
 
 int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
@@ -169,23 +190,77 @@ static bool sigpipe_is_pending(void)
     return sigismember(&set, SIGPIPE) == 1;
 }
 
-/* A FIFO whose reader leaves in the middle and comes back: the first write is short and raises SIGPIPE, the second
- * succeeds. With SIGPIPE at its default the process must live. */
-static void sigpipe_of_a_short_write_is_taken_away(void **state)
+static void raise_as_the_kernel_does(void)
 {
-    struct sigaction sa = {.sa_handler = SIG_DFL};
+    raise(SIGPIPE);
+}
+
+/* By another process, as with the command kill. */
+static void raise_from_outside(void)
+{
+    pid_t us = getpid(), pid = fork_in_test();
+
+    if (pid == 0)
+        _exit(kill(us, SIGPIPE));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static volatile sig_atomic_t sigpipes;
+static void count_sigpipe(int number)
+{
+    (void)number;
+    sigpipes++;
+}
+
+/* Sends with a short first write, and SIGPIPE meanwhile. Returns how often the handler ran. */
+static int sigpipes_of_a_short_write(void (*raised)(void))
+{
+    struct sigaction sa = {.sa_handler = count_sigpipe}, old;
     char text[16];
     conn *a, *b;
 
-    (void)state;
-    sigaction(SIGPIPE, &sa, NULL);
+    sigaction(SIGPIPE, &sa, &old);
+    flag_error = EOPNOTSUPP;
+    sigpipes = 0;
     assert_int_equal(conn_pair(&a, &b, false), 0);
-    short_with_sigpipe = true;
+    raise_sigpipe = raised;
     assert_int_equal(conn_send(b, "fool"), 0);
-    assert_false(short_with_sigpipe);
+    assert_null(raise_sigpipe);
     assert_false(sigpipe_is_pending());
     assert_int_equal(conn_recv(a, text, sizeof text), 1);
     assert_string_equal(text, "fool");
+    conn_close(a);
+    conn_close(b);
+    sigaction(SIGPIPE, &old, NULL);
+    return sigpipes;
+}
+
+/* A FIFO whose reader leaves in the middle and comes back: the first write is short and raises SIGPIPE, the second
+ * succeeds. */
+static void sigpipe_of_a_short_write_is_taken_away(void **state)
+{
+    (void)state;
+    assert_int_equal(sigpipes_of_a_short_write(raise_as_the_kernel_does), 0);
+}
+
+static void sigpipe_from_outside_is_not_taken_away(void **state)
+{
+    (void)state;
+    assert_int_equal(sigpipes_of_a_short_write(raise_from_outside), 1);
+}
+
+/* Not from a pipe, but a device may say so. */
+static void epipe_without_a_signal_is_told_as_it_is(void **state)
+{
+    conn *a, *b;
+
+    (void)state;
+    flag_error = EOPNOTSUPP;
+    write_error = EPIPE;
+    assert_int_equal(conn_pair(&a, &b, false), 0);
+    assert_int_equal(conn_send(b, "fool"), -1);
+    assert_int_equal(errno, EPIPE);
+    assert_int_equal(conn_send(b, "fool"), 0);
     conn_close(a);
     conn_close(b);
 }
@@ -210,6 +285,7 @@ static void a_sigpipe_pending_for_a_thread_stays_with_it(void **state)
     (void)state;
     sigemptyset(&sigpipe);
     sigaddset(&sigpipe, SIGPIPE);
+    flag_error = EOPNOTSUPP;
     pthread_sigmask(SIG_BLOCK, &sigpipe, &old);
     assert_int_equal(conn_pair(&a, &b, false), 0);
     conn_close(a);
@@ -221,20 +297,64 @@ static void a_sigpipe_pending_for_a_thread_stays_with_it(void **state)
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-static void the_guard_against_sigpipe_is_two_calls_on_a_pipe_and_none_on_a_socket(void **state)
+/* Sends three messages on a kernel that says `error` to the flag, and counts. */
+static void send_three(int error, bool duplex)
+{
+    conn *a, *b;
+
+    flag_error = error;
+    assert_int_equal(conn_pair(&a, &b, duplex), 0);
+    flag_writes = writes = signal_calls = 0;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(conn_send(b, "fool"), 0);
+    conn_close(a);
+    conn_close(b);
+}
+
+static void with_the_flag_a_message_is_one_call(void **state)
+{
+    (void)state;
+    send_three(0, false);
+    assert_int_equal(flag_writes, 3);
+    assert_int_equal(writes + signal_calls, 0);
+}
+
+static void without_the_flag_it_is_asked_for_once_and_the_guard_is_two_calls(void **state)
+{
+    static const int answers[] = {EOPNOTSUPP, EINVAL, ENOSYS};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        send_three(answers[i], false);
+        assert_int_equal(flag_writes, 1);
+        assert_int_equal(writes, 3);
+        assert_int_equal(signal_calls, 6);
+    }
+}
+
+static void a_socket_needs_neither_guard_nor_that_flag(void **state)
+{
+    (void)state;
+    send_three(0, true);
+    assert_int_equal(flag_writes + writes + signal_calls, 0);
+}
+
+static void another_error_is_no_answer_about_the_flag(void **state)
 {
     conn *a, *b;
 
     (void)state;
-    for (int duplex = 0; duplex < 2; duplex++) {
-        assert_int_equal(conn_pair(&a, &b, duplex), 0);
-        writes = signal_calls = 0;
-        assert_int_equal(conn_send(b, "fool"), 0);
-        assert_int_equal(writes, duplex ? 0 : 1);
-        assert_int_equal(signal_calls, duplex ? 0 : 2);
-        conn_close(a);
-        conn_close(b);
+    flag_error = EIO;
+    assert_int_equal(conn_pair(&a, &b, false), 0);
+    flag_writes = writes = signal_calls = 0;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(conn_send(b, "fool"), -1);
+        assert_int_equal(errno, EIO);
     }
+    assert_int_equal(flag_writes, 2);
+    assert_int_equal(writes + signal_calls, 0);
+    conn_close(a);
+    conn_close(b);
 }
 
 int main(void)
@@ -245,8 +365,13 @@ int main(void)
         cmocka_unit_test(a_descriptor_closed_underneath_is_ebadf),
         cmocka_unit_test(a_socket_adopted_for_reading_does_not_send),
         cmocka_unit_test(sigpipe_of_a_short_write_is_taken_away),
+        cmocka_unit_test(sigpipe_from_outside_is_not_taken_away),
+        cmocka_unit_test(epipe_without_a_signal_is_told_as_it_is),
         cmocka_unit_test(a_sigpipe_pending_for_a_thread_stays_with_it),
-        cmocka_unit_test(the_guard_against_sigpipe_is_two_calls_on_a_pipe_and_none_on_a_socket),
+        cmocka_unit_test(with_the_flag_a_message_is_one_call),
+        cmocka_unit_test(without_the_flag_it_is_asked_for_once_and_the_guard_is_two_calls),
+        cmocka_unit_test(a_socket_needs_neither_guard_nor_that_flag),
+        cmocka_unit_test(another_error_is_no_answer_about_the_flag),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
