@@ -1,5 +1,5 @@
 /* graceful_sigint - a parent that finishes its round, and a child that leaves
- * its wait, at one Ctrl-C; a second one ends both at once.
+ * its wait, at one Ctrl-C; a later one ends both at once.
  *
  * usage: graceful_sigint [-h]
  * contract: forks, rounds, hangs
@@ -47,12 +47,36 @@ static int wait_for_the_end(int lifeline)
 // § A lost stdout stops nobody
 static bool stdout_lost;
 
+/* Whoever shares the terminal or pipe may have made it non-blocking. */
+static bool wait_for_room(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return errno == EAGAIN && (poll(&out, 1, -1) == 1 || errno == EINTR);
+}
+
 static void show(const char *text)
 {
-    if (stdout_lost || full_write(STDOUT_FILENO, text, strlen(text)) > 0)
-        return;
-    warn("stdout");
-    stdout_lost = true; /* and the work goes on, unseen */
+    size_t size = strlen(text), done = 0;
+
+    while (!stdout_lost && done < size) {
+        done += full_write(STDOUT_FILENO, text + done, size - done);
+        if (done == size || wait_for_room())
+            continue;
+        warn("stdout");
+        stdout_lost = true; /* and the work goes on, unseen */
+    }
+}
+
+// § Writing in the background
+/* With `stty tostop` a background program that writes to its terminal is
+ * stopped; and again at its last words, when somebody has told it to end. */
+static void write_in_background(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    if (sigaction(SIGTTOU, &ignore, NULL) == -1)
+        err(1, "sigaction");
 }
 
 // § The child cleans up
@@ -131,12 +155,13 @@ static bool child_has_ended(pid_t pid)
 // § The parent joins the child
 static int join(pid_t pid, int rounds)
 {
-    int why = termination_signal(), status;
+    int why, status;
     char ending[64], line[160];
 
-    tell(why == 0 ? PARENT_LEAVES : why);
+    tell(termination_signal()); /* 0, nobody asked: PARENT_LEAVES */
     if (safe_waitpid(pid, &status, 0) == -1)
         err(1, "waitpid");
+    why = termination_signal(); /* somebody may have asked during the wait */
     child_ending(status, ending, sizeof ending);
     if (why == 0 && !stdout_lost)
         warnx("the child %s", ending);
@@ -155,6 +180,7 @@ int main(int argc, char *argv[])
     pid_t pid;
 
     program_start(argc, argv, about);
+    write_in_background();
     termination_block(&before);
     pid = child_start(child, &lifeline_end);
     termination_catch();

@@ -1,6 +1,7 @@
 /* termination.c - see termination.h. */
 #include <err.h>
 #include <stddef.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "termination.h"
@@ -53,15 +54,27 @@ void die_of(int sig)
 }
 
 // § The first asks, the second insists
-static volatile sig_atomic_t first, asked; /* asked: by SIGINT or SIGTERM */
+static volatile sig_atomic_t first;
+static long long asked = -1; /* when, in ms; only the handler looks at it */
+
+static long long now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now); /* async-signal-safe */
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
 
 static void on_termination(int sig)
 {
-    if (asked && sig != SIGHUP)
-        die_of(sig);
     if (first == 0)
         first = sig;
-    asked = asked || sig != SIGHUP;
+    if (sig == SIGHUP)
+        return;
+    if (asked == -1)
+        asked = now_ms();
+    else if (now_ms() - asked >= SAME_WISH_MS)
+        die_of(sig);
 }
 
 int termination_signal(void)

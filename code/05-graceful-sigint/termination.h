@@ -1,5 +1,5 @@
 /* termination.h - SIGINT, SIGTERM and SIGHUP, the termination signals: the
- * first asks, the second insists. For programs that clean up before they go.
+ * first asks, a later one insists. For programs that clean up before they go.
  *
  * usage:
  *
@@ -24,6 +24,11 @@
 
 #include <signal.h>
 
+/* One wish may be delivered twice: timeout(1) passes on the Ctrl-C that its
+ * command has got from the terminal, and sends its own SIGTERM first to the
+ * command and then to the group. What comes so soon does not insist. */
+enum { SAME_WISH_MS = 500 };
+
 /* Blocks the termination signals: from now on they wait. *before is the mask
  * as it was, for ppoll(2), sigsuspend(2) and termination_unblock. Called
  * before fork(2), it leaves neither process a moment without protection. A
@@ -39,18 +44,17 @@ void termination_unblock(const sigset_t *before);
 /* Catches those of the termination signals that are not ignored at the moment:
  * nohup(1), or a script that starts the program with &, wished the others so.
  * The first signal sets what termination_signal() returns, and interrupts what
- * can be interrupted: without SA_RESTART. After a SIGINT or SIGTERM, another
- * SIGINT or SIGTERM kills the process at once, from inside the handler. A
- * failure is said on stderr and ends the process with status 1.
+ * can be interrupted: without SA_RESTART. A SIGINT or SIGTERM that comes
+ * SAME_WISH_MS or more after the first SIGINT or SIGTERM kills the process at
+ * once, from inside the handler. A failure is said on stderr and ends the
+ * process with status 1.
  *
- * Does NOT tell somebody who presses Ctrl-C twice from one Ctrl-C that reaches
- * the process twice, from the terminal and from a parent that passes it on:
- * pass it on in another way. SIGHUP neither insists nor counts as asked: one
- * hang-up may send it several times, and of several signals that wait the
- * kernel delivers the lowest number first, which is SIGHUP.
- * Does NOT kill while the signals are blocked. Two kinds that wait together
- * are a first and a second: the second strikes in termination_unblock, before
- * any cleaning up.
+ * Does NOT insist with a signal that comes sooner: it is taken for the same
+ * wish, delivered twice. SIGHUP neither insists nor counts as asked: one
+ * hang-up may send it several times, some time apart, and of several signals
+ * that wait the kernel takes the lowest number first, which is SIGHUP.
+ * Does NOT kill while the signals are blocked, and does NOT know when a signal
+ * was sent: two kinds that wait together come together, and are one wish.
  * Does NOT count: two SIGINT that come while it is blocked are one. */
 void termination_catch(void);
 

@@ -1,9 +1,10 @@
 /* What chapter 5 says about SIGCHLD, the death of a parent and lifelines, asked of the kernel. Linux only: prctl(2). */
-#define _GNU_SOURCE /* pipe2 */
+#define _GNU_SOURCE /* pipe2, unshare */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -268,6 +269,147 @@ static void reaping_all_leaves_echild_in_errno_unless_it_is_saved(void **state)
     assert_int_equal(errno_after_reaping(reap_all), EXDEV);
 }
 
+/* A list of one. The handler strikes out a child that has ended, if it is on the list; main puts it there. */
+static pid_t listed;
+
+static void strike_out(int sig)
+{
+    pid_t pid;
+    int saved = errno;
+
+    (void)sig;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+        if (listed == pid)
+            listed = 0;
+    errno = saved;
+}
+
+/* The child ends at once, before main has put it on the list. Returns whether it stays there for ever. */
+static bool stays_on_the_list(bool blocked)
+{
+    int gone[2];
+    char byte;
+    pid_t pid;
+
+    install(SIGCHLD, strike_out, SA_RESTART);
+    listed = 0;
+    if (blocked)
+        change_mask(SIG_BLOCK, SIGCHLD);
+    assert_int_equal(pipe2(gone, O_CLOEXEC), 0);
+    pid = fork_child_that_exits(0);
+    close(gone[1]);
+    assert_int_equal(read(gone[0], &byte, 1), 0);
+    while (!blocked && state_of(pid) != 'X') /* its status has been taken */
+        ;
+    close(gone[0]);
+    if (blocked)
+        await_end(pid);
+    listed = pid;
+    change_mask(SIG_UNBLOCK, SIGCHLD);
+    install(SIGCHLD, SIG_DFL, 0);
+    return listed == pid;
+}
+
+static void with_sigchld_blocked_around_fork_no_dead_child_gets_on_the_list(void **state)
+{
+    (void)state;
+    skip_if_signals_are_deferred();
+    assert_true(stays_on_the_list(false));
+    assert_false(stays_on_the_list(true));
+}
+
+/* ---- kill */
+
+static void kill_returns_0_for_a_zombie_for_who_ignores_it_and_for_who_is_stopped(void **state)
+{
+    siginfo_t info;
+    pid_t pid = fork_child_that_exits(3);
+
+    (void)state;
+    await_end(pid);
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(status_of(pid), 3);
+    assert_int_equal(kill(pid, SIGTERM), -1); /* only now */
+    assert_int_equal(errno, ESRCH);
+
+    pid = fork_in_test();
+    if (pid == 0) {
+        install(SIGTERM, SIG_IGN, 0);
+        raise(SIGSTOP);
+        _exit(4);
+    }
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    assert_int_equal(status_of(pid), 4);
+}
+
+/* ---- process 1 */
+
+static int said[2]; /* process 1 writes a byte once it is ready */
+
+static void exit_by_number(int sig)
+{
+    _exit(sig);
+}
+
+/* Runs as process 1 of a namespace of its own. */
+static void be_process_1(void)
+{
+    install(SIGUSR1, exit_by_number, 0);
+    if (getpid() != 1)
+        _exit(80);
+    raise(SIGTERM);
+    raise(SIGKILL);
+    if (write(said[1], "", 1) != 1) /* alive */
+        _exit(81);
+    for (;;)
+        pause();
+}
+
+static pid_t fork_process_1(void)
+{
+    char byte;
+    pid_t pid = fork_in_test();
+
+    if (pid == 0)
+        be_process_1();
+    assert_int_equal(read(said[0], &byte, 1), 1);
+    return pid;
+}
+
+/* It has sent itself SIGTERM and SIGKILL; we, outside, send SIGTERM and `sig`. Returns what it died of. */
+static int process_1_dies_of(int sig)
+{
+    pid_t pid = fork_in_test(), process_1;
+
+    if (pid != 0)
+        return status_of(pid);
+    if (unshare(CLONE_NEWUSER | CLONE_NEWPID) == -1)
+        _exit(77);
+    process_1 = fork_process_1();
+    kill(process_1, SIGTERM);
+    kill(process_1, sig);
+    _exit(status_of(process_1) % 1000);
+}
+
+static void process_1_gets_only_signals_that_it_handles_and_sigkill_from_outside(void **state)
+{
+    int status;
+
+    (void)state;
+    assert_int_equal(pipe2(said, O_CLOEXEC), 0);
+    status = process_1_dies_of(SIGUSR1);
+    if (status == 77) {
+        print_message("not run, for want of namespaces\n");
+        skip();
+    }
+    assert_int_equal(status, SIGUSR1);
+    assert_int_equal(process_1_dies_of(SIGKILL), SIGKILL);
+    close(said[0]);
+    close(said[1]);
+}
+
 /* ---- a family of three: this process, a parent, and its child, which we inherit when the parent ends */
 
 static int report[2]; /* the child says its process id, once it is ready */
@@ -350,6 +492,53 @@ static void pdeathsig_reaches_the_child_of_a_killed_parent(void **state)
     assert_int_equal(status_of(parent), 1000 + SIGKILL);
     assert_int_equal(status_of(child), 1000 + SIGTERM);
     end_family();
+}
+
+/* Each gives away a right that it has, and asks whether it is still tied. */
+static int tie_after(int (*change)(void))
+{
+    pid_t pid = fork_in_test();
+    int sig = -1;
+
+    if (pid == 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1 || change() == -1 || prctl(PR_GET_PDEATHSIG, &sig) == -1)
+            _exit(93);
+        _exit(sig);
+    }
+    return status_of(pid);
+}
+
+static int drop_group(void)
+{
+    return setgid(getgid() + 1);
+}
+
+static int drop_effective_group(void)
+{
+    return setegid(getgid() + 1);
+}
+
+static int drop_user(void)
+{
+    return setuid(getuid() + 1);
+}
+
+static int drop_nothing(void)
+{
+    return setuid(getuid());
+}
+
+static void pdeathsig_is_cleared_by_a_change_of_user_or_group(void **state)
+{
+    (void)state;
+    assert_int_equal(tie_after(drop_nothing), SIGTERM);
+    if (geteuid() != 0) {
+        print_message("not run, for want of root\n");
+        skip();
+    }
+    assert_int_equal(tie_after(drop_group), 0);
+    assert_int_equal(tie_after(drop_effective_group), 0);
+    assert_int_equal(tie_after(drop_user), 0);
 }
 
 static void parent_of_tied_sleep(void)
@@ -555,7 +744,11 @@ int main(void)
         cmocka_unit_test(ignoring_sigchld_loses_the_status_and_leaves_no_zombie),
         cmocka_unit_test(a_handler_that_reaps_everybody_takes_the_status_from_waitpid),
         cmocka_unit_test(reaping_all_leaves_echild_in_errno_unless_it_is_saved),
+        cmocka_unit_test(with_sigchld_blocked_around_fork_no_dead_child_gets_on_the_list),
+        cmocka_unit_test(kill_returns_0_for_a_zombie_for_who_ignores_it_and_for_who_is_stopped),
+        cmocka_unit_test(process_1_gets_only_signals_that_it_handles_and_sigkill_from_outside),
         cmocka_unit_test(pdeathsig_reaches_the_child_of_a_killed_parent),
+        cmocka_unit_test(pdeathsig_is_cleared_by_a_change_of_user_or_group),
         cmocka_unit_test(pdeathsig_is_kept_by_exec),
         cmocka_unit_test(pdeathsig_is_cleared_by_fork),
         cmocka_unit_test(a_stopped_parent_keeps_its_lifeline),

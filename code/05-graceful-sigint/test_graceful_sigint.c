@@ -1,4 +1,4 @@
-/* graceful_sigint at its word: one Ctrl-C, two, signals to one of the two alone, a death on either side, a terminal
+/* graceful_sigint at its word: one Ctrl-C, a later one, signals to one of the two alone, a death on either side, a terminal
  * that goes away, and SIGINT at each moment of the start.
  *
  * GRACEFUL_RUNS: how many runs get their Ctrl-C at a random moment (default 60, the whole thing is 1000);
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -101,22 +102,20 @@ static void await_state(pid_t pid, char wanted)
     assert_int_equal(state_of(pid), wanted);
 }
 
-/* A second SIGINT that comes while the first is still pending would be one with it. */
-static void await_handled(pid_t pid, int sig)
+static bool is_pending_in(pid_t pid, int sig)
 {
     char path[64], line[256];
-    unsigned long long pending, mask = 1ULL << (sig - 1);
+    unsigned long long pending = 0;
+    FILE *f;
 
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    do {
-        FILE *f = fopen(path, "r");
-        assert_non_null(f);
-        pending = 0;
-        while (fgets(line, sizeof line, f) != NULL)
-            if (strncmp(line, "SigPnd:", 7) == 0 || strncmp(line, "ShdPnd:", 7) == 0)
-                pending |= strtoull(line + 7, NULL, 16);
-        fclose(f);
-    } while ((pending & mask) != 0);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL)
+        if (strncmp(line, "SigPnd:", 7) == 0 || strncmp(line, "ShdPnd:", 7) == 0)
+            pending |= strtoull(line + 7, NULL, 16);
+    fclose(f);
+    return (pending >> (sig - 1) & 1) == 1;
 }
 
 static int children_of(pid_t pid)
@@ -213,7 +212,8 @@ static void the_child_waits_without_using_the_cpu(void **state)
     program_finish(&p);
 }
 
-static void a_second_ctrl_c_ends_both_at_once(void **state)
+/* Three dots are more than a whole tick, which is as long as a wish; the first may have been late. */
+static void a_later_ctrl_c_ends_both_at_once(void **state)
 {
     struct program p = {.name = "graceful_sigint", .tick_ms = 500, .terminal = true};
 
@@ -221,8 +221,7 @@ static void a_second_ctrl_c_ends_both_at_once(void **state)
     skip_if_signals_are_deferred();
     launch_until(&p, "."); /* the round has 4.5 seconds to go */
     press_ctrl_c(&p);
-    await_line(&p, "cleaned up");
-    await_handled(p.pid, SIGINT);
+    await_line(&p, "cleaned up\r\n...");
     press_ctrl_c(&p);
     program_finish(&p);
     assert_int_equal(exit_status(&p), 1000 + SIGINT);
@@ -245,6 +244,25 @@ static void ctrl_backslash_ends_both_at_once(void **state)
     setrlimit(RLIMIT_CORE, &core);
     assert_int_equal(exit_status(&p), 1000 + SIGQUIT);
     assert_null(strstr(p.out, "cleaned up"));
+}
+
+/* Its keys reach the terminal's foreground group, timeout among them; and timeout hands on what it gets. */
+static void one_ctrl_c_under_timeout_cuts_no_round(void **state)
+{
+    const char *wrapper[] = {"timeout", "600", NULL};
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct program p = {.name = "graceful_sigint", .tick_ms = 20, .terminal = true, .wrapper = wrapper};
+        program_launch(&p);
+        keep_what_was_written(&p);
+        await_line(&p, "..");
+        await_asleep(await_child(await_child(p.pid)), SYS_ppoll);
+        press_ctrl_c(&p);
+        program_finish(&p);
+        only_the_parent(p.out);
+        assert_non_null(strstr(p.out, DOTS "\nparent: SIGINT, rounds finished:"));
+    }
 }
 
 /* ---- a signal to one of them */
@@ -395,6 +413,92 @@ static void a_lost_stdout_cuts_no_round(void **state)
     assert_true(now_ms() - start >= 10 * 20);
     assert_string_equal(p.err, "graceful_sigint: stdout: No space left on device\n");
     assert_int_equal(exit_status(&p), 1);
+}
+
+/* With stdout lost the parent tells the child to leave, unasked, and waits for that. */
+static void sigint_while_the_parent_joins_is_not_forgotten(void **state)
+{
+    const char *wrapper[] = {"strace", "-qq", "-o", "/dev/null", "-e", "inject=wait4:signal=INT:when=1", NULL};
+    struct program p = {.name = "graceful_sigint", .tick_ms = 5, .wrapper = wrapper, .stdout_path = "/dev/full"};
+
+    (void)state;
+    program_run(&p);
+    assert_int_equal(exit_status(&p), 1000 + SIGINT);
+}
+
+/* As a tool, this file fills its stdout and sets O_NONBLOCK on it: for all who write to this pipe. */
+static int with_full_stdout(char *argv[])
+{
+    char bytes[4096] = "";
+
+    if (fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK) == -1)
+        return 90;
+    while (write(STDOUT_FILENO, bytes, sizeof bytes) > 0)
+        ;
+    execv(argv[0], argv);
+    return 91;
+}
+
+static void throw_away_what_was_written(const struct program *p)
+{
+    char bytes[4096];
+    int left;
+
+    assert_int_equal(ioctl(p->out_fd, FIONREAD, &left), 0);
+    assert_true(left > 0);
+    for (ssize_t n; left > 0; left -= (int)n)
+        assert_true((n = read(p->out_fd, bytes, left < 4096 ? (size_t)left : sizeof bytes)) > 0);
+}
+
+static void a_full_non_blocking_stdout_is_waited_for(void **state)
+{
+    char self[4096];
+    const char *wrapper[] = {self, "--full-stdout", NULL}, *rest;
+    struct program p = {.name = "graceful_sigint", .tick_ms = 5, .wrapper = wrapper};
+
+    (void)state;
+    strcpy(self, program_path(NULL, "test_graceful_sigint"));
+    program_launch(&p);
+    await_asleep(p.pid, SYS_poll);
+    throw_away_what_was_written(&p);
+    await_line(&p, DOTS "\n.");
+    kill(p.pid, SIGINT);
+    program_finish(&p);
+    assert_graceful(&p, SIGINT, "SIGINT");
+    only_the_parent(p.out);
+    assert_true(whole_rounds(p.out, &rest) >= 2);
+}
+
+/* In the background of a terminal, which `stty tostop` protects from such programs. */
+static void stty_tostop_does_not_stop_it(void **state)
+{
+    const char *wrapper[] = {"bash", "-mc", "stty tostop; \"$0\" & read -rs; kill %1; wait; :", NULL};
+    struct program p = {.name = "graceful_sigint", .tick_ms = 5, .terminal = true, .wrapper = wrapper};
+
+    (void)state;
+    program_launch(&p);
+    await_line(&p, DOTS "\r\n.");
+    assert_int_equal(write(p.out_fd, "\n", 1), 1);
+    program_finish(&p);
+    assert_non_null(strstr(p.out, "parent: SIGTERM, rounds finished:"));
+}
+
+/* SIGTERM waits for SIGCONT: a process that is stopped does nothing, and so handles nothing. */
+static void a_stopped_program_keeps_its_signals(void **state)
+{
+    struct program p = {.name = "graceful_sigint", .tick_ms = 5};
+    siginfo_t info;
+
+    (void)state;
+    launch_until(&p, "..");
+    kill(p.pid, SIGSTOP);
+    assert_int_equal(waitid(P_PID, (id_t)p.pid, &info, WSTOPPED), 0);
+    kill(p.pid, SIGTERM);
+    assert_true(is_pending_in(p.pid, SIGTERM));
+    assert_int_equal(state_of(p.pid), 'T');
+    kill(p.pid, SIGCONT);
+    program_finish(&p);
+    assert_graceful(&p, SIGTERM, "SIGTERM");
 }
 
 /* Ctrl-Z and fg, in a shell with job control; `read` keeps them apart for as long as the test likes. */
@@ -761,7 +865,8 @@ int main(int argc, char *argv[])
         cmocka_unit_test(at_one_ctrl_c_the_child_leaves_and_the_parent_finishes_its_round),
         cmocka_unit_test(until_the_round_is_over_the_dead_child_is_one_zombie),
         cmocka_unit_test(the_child_waits_without_using_the_cpu),
-        cmocka_unit_test(a_second_ctrl_c_ends_both_at_once),
+        cmocka_unit_test(a_later_ctrl_c_ends_both_at_once),
+        cmocka_unit_test(one_ctrl_c_under_timeout_cuts_no_round),
         cmocka_unit_test(ctrl_backslash_ends_both_at_once),
         cmocka_unit_test(kill_int_of_the_parent_reaches_the_child_through_the_lifeline),
         cmocka_unit_test(sigterm_and_sighup_do_as_sigint_does),
@@ -772,6 +877,10 @@ int main(int argc, char *argv[])
         cmocka_unit_test(on_a_dead_terminal_it_neither_writes_for_ever_nor_cuts_the_round),
         cmocka_unit_test(under_a_shell_a_hang_up_may_come_twice_and_cuts_no_round),
         cmocka_unit_test(a_lost_stdout_cuts_no_round),
+        cmocka_unit_test(sigint_while_the_parent_joins_is_not_forgotten),
+        cmocka_unit_test(a_full_non_blocking_stdout_is_waited_for),
+        cmocka_unit_test(stty_tostop_does_not_stop_it),
+        cmocka_unit_test(a_stopped_program_keeps_its_signals),
         cmocka_unit_test(after_ctrl_z_and_fg_the_round_goes_on_one_dot_a_tick),
         cmocka_unit_test(ctrl_c_throws_away_what_the_terminal_has_not_yet_shown),
         cmocka_unit_test(what_is_ignored_at_the_start_stays_ignored),
@@ -783,5 +892,7 @@ int main(int argc, char *argv[])
 
     if (argc == 6 && strcmp(argv[1], "--sigint-at") == 0)
         return sigint_at(argv + 2);
+    if (argc > 2 && strcmp(argv[1], "--full-stdout") == 0)
+        return with_full_stdout(argv + 2);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

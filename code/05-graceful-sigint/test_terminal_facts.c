@@ -230,6 +230,33 @@ static void timeout_puts_its_command_into_the_background(void **state)
     assert_int_equal(exit_status(&p), 1000 + SIGINT);
 }
 
+/* At a prompt too: a job of several is not the group that timeout makes for its command. */
+static void timeout_in_a_pipeline_or_a_subshell_puts_it_into_the_background(void **state)
+{
+    static const char *const lines[] = {"set -m; true | timeout 60 \"$W\"; :", "set -m; (timeout 60 \"$W\"; true); :"};
+    struct program p;
+
+    (void)state;
+    finds("/bin/bash", "set -m; timeout 60 \"$W\"; :", "in the foreground, ignoring nothing\r\n");
+    for (int i = 0; i < 2; i++) {
+        start(&p, SLOWLY, "/bin/bash", lines[i]);
+        press(p.out_fd, CTRL_C);
+        parent_and_child_got(&p, "nothing", "nothing");
+        assert_non_null(strstr(p.out, "in the background, ignoring nothing\r\n"));
+    }
+}
+
+static void timeout_hands_on_the_signal_that_it_gets(void **state)
+{
+    struct program p;
+
+    (void)state;
+    skip_if_signals_are_deferred();
+    start(&p, SLOWLY, "/bin/bash", "exec timeout 60 \"$W\"");
+    kill(p.pid, SIGINT); /* and nobody else */
+    parent_and_child_got(&p, "SIGINT", "SIGINT");
+}
+
 static void timeout_foreground_leaves_it_where_it_is(void **state)
 {
     struct program p;
@@ -455,6 +482,77 @@ static void a_handler_can_tell_ctrl_c_from_kill(void **state)
     end(pid, terminal);
 }
 
+static void read_a_byte(void)
+{
+    char byte;
+
+    _exit(read(STDIN_FILENO, &byte, 1) == 1 ? 2 : 3);
+}
+
+static void set_tostop(void)
+{
+    struct termios t;
+
+    if (tcgetattr(STDIN_FILENO, &t) == -1)
+        _exit(97);
+    t.c_lflag |= TOSTOP;
+    tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+static void write_and_set_tostop(void)
+{
+    if (write(STDOUT_FILENO, "x", 1) == 1)
+        set_tostop();
+}
+
+static void write_a_byte(void)
+{
+    _exit(write(STDOUT_FILENO, "x", 1) == 1 ? 2 : 3);
+}
+
+/* Runs `body` in a background group, and rings with the signal that stops it. */
+static void ring_what_stops(void (*body)(void))
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == -1)
+        _exit(97);
+    if (pid == 0) {
+        setpgid(0, 0);
+        body();
+        _exit(4);
+    }
+    if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
+        _exit(96);
+    ring(WSTOPSIG(status));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void stop_three_times(void)
+{
+    ready();
+    ring_what_stops(read_a_byte);
+    ring_what_stops(write_and_set_tostop); /* it comes to the second */
+    set_tostop();
+    ring_what_stops(write_a_byte);
+}
+
+static void who_reads_or_changes_the_terminal_in_the_background_is_stopped(void **state)
+{
+    int terminal;
+    pid_t pid = on_terminal(&terminal, stop_three_times);
+
+    (void)state;
+    assert_int_equal(next_ring(), SIGTTIN);
+    assert_int_equal(next_ring(), SIGTTOU);
+    assert_int_equal(next_ring(), SIGTTOU);
+    assert_int_equal(status_of(pid), 0);
+    close(terminal);
+    close(rang[0]);
+}
+
 static void hear_once(void)
 {
     set(SIGINT, ring, (int)SA_RESETHAND);
@@ -515,6 +613,40 @@ static void without_isig_ctrl_c_is_a_byte(void **state)
     assert_int_equal(status_of(pid), 0);
     close(terminal);
     close(rang[0]);
+}
+
+static void spell_a_line_with_noflsh(void)
+{
+    struct termios t;
+
+    tcgetattr(STDIN_FILENO, &t);
+    t.c_lflag |= NOFLSH;
+    tcsetattr(STDIN_FILENO, TCSANOW, &t);
+    spell_a_line();
+}
+
+static void ctrl_c_throws_away_what_was_typed_ahead(void **state)
+{
+    int terminal;
+    pid_t pid;
+
+    (void)state;
+    for (int noflsh = 0; noflsh < 2; noflsh++) {
+        pid = on_terminal(&terminal, noflsh ? spell_a_line_with_noflsh : spell_a_line);
+        press(terminal, 'a');
+        press(terminal, CTRL_C);
+        assert_int_equal(next_ring(), SIGINT);
+        press(terminal, 'b');
+        press(terminal, '\n');
+        if (noflsh)
+            assert_int_equal(next_ring(), 'a');
+        assert_int_equal(next_ring(), 'b');
+        assert_int_equal(next_ring(), '\n');
+        assert_int_equal(next_ring(), 0);
+        assert_int_equal(status_of(pid), 0);
+        close(terminal);
+        close(rang[0]);
+    }
 }
 
 /* A terminal that is nobody's controlling terminal has no foreground group: openpty(3) without login_tty(3). */
@@ -622,14 +754,18 @@ int main(void)
         cmocka_unit_test(nohup_ignores_sighup_only),
         cmocka_unit_test(setsid_leaves_the_terminal),
         cmocka_unit_test(timeout_puts_its_command_into_the_background),
+        cmocka_unit_test(timeout_in_a_pipeline_or_a_subshell_puts_it_into_the_background),
+        cmocka_unit_test(timeout_hands_on_the_signal_that_it_gets),
         cmocka_unit_test(timeout_foreground_leaves_it_where_it_is),
         cmocka_unit_test(python_in_the_background_of_a_script_has_no_keyboard_interrupt),
         cmocka_unit_test(three_keys_and_a_resize_send_signals),
         cmocka_unit_test(a_hang_up_sends_sighup_and_sigcont),
         cmocka_unit_test(a_hang_up_reaches_the_foreground_group_through_the_shell),
         cmocka_unit_test(a_handler_can_tell_ctrl_c_from_kill),
+        cmocka_unit_test(who_reads_or_changes_the_terminal_in_the_background_is_stopped),
         cmocka_unit_test(with_sa_resethand_the_second_ctrl_c_kills),
         cmocka_unit_test(without_isig_ctrl_c_is_a_byte),
+        cmocka_unit_test(ctrl_c_throws_away_what_was_typed_ahead),
         cmocka_unit_test(a_terminal_that_controls_nobody_sends_nothing),
         cmocka_unit_test(a_handler_installed_before_fork_is_the_childs_as_well_with_a_flag_of_its_own),
         cmocka_unit_test(exec_resets_a_handler_and_keeps_ignored_and_blocked),

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../b-testing-signals/testkit.h"
@@ -35,6 +36,19 @@ int __wrap_sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
     errno = EINVAL;
     return failing_call == 2 ? -1 : __real_sigprocmask(how, set, old);
+}
+
+/* In the children that tell the time themselves: in milliseconds, -1 in all others. */
+static long long told_ms = -1;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    if (told_ms == -1)
+        return __real_clock_gettime(clock, now);
+    *now = (struct timespec){.tv_sec = told_ms / 1000, .tv_nsec = told_ms % 1000 * 1000000};
+    return 0;
 }
 
 static void set_disposition(int sig, void (*disposition)(int))
@@ -133,18 +147,42 @@ static void a_signal_that_came_before_the_handler_is_handled(void **state)
 
 static int raise_twice(int kinds_of_both)
 {
+    told_ms = 12345;
     termination_catch();
     raise(kinds_of_both / 100);
+    told_ms += SAME_WISH_MS;
     raise(kinds_of_both % 100);
     return 100;
 }
 
-static void a_second_signal_of_any_kind_kills(void **state)
+static void a_later_signal_of_any_kind_kills(void **state)
 {
     (void)state;
     assert_int_equal(outcome_of(raise_twice, SIGINT * 100 + SIGINT), KILLED_BY + SIGINT);
     assert_int_equal(outcome_of(raise_twice, SIGINT * 100 + SIGTERM), KILLED_BY + SIGTERM);
     assert_int_equal(outcome_of(raise_twice, SIGTERM * 100 + SIGINT), KILLED_BY + SIGINT);
+}
+
+/* Many deliveries of one wish, the last one just before it would be another. */
+static int raise_often(int kinds_of_both)
+{
+    told_ms = 0;
+    termination_catch();
+    for (; told_ms < SAME_WISH_MS; told_ms++)
+        raise(told_ms % 2 == 0 ? kinds_of_both / 100 : kinds_of_both % 100);
+    if (termination_signal() != kinds_of_both / 100)
+        return 101;
+    raise(SIGTERM);
+    return 100;
+}
+
+static void what_comes_within_half_a_second_is_the_same_wish(void **state)
+{
+    (void)state;
+    assert_int_equal(SAME_WISH_MS, 500); /* as the chapter says */
+    assert_int_equal(outcome_of(raise_often, SIGINT * 100 + SIGINT), KILLED_BY + SIGTERM);
+    assert_int_equal(outcome_of(raise_often, SIGTERM * 100 + SIGTERM), KILLED_BY + SIGTERM);
+    assert_int_equal(outcome_of(raise_often, SIGINT * 100 + SIGTERM), KILLED_BY + SIGTERM);
 }
 
 static int raise_both_blocked(int pair)
@@ -162,7 +200,7 @@ static void sighup_neither_insists_nor_counts_as_asked(void **state)
     (void)state;
     assert_int_equal(outcome_of(raise_twice, SIGHUP * 100 + SIGTERM), 100);
     assert_int_equal(outcome_of(raise_both_blocked, SIGTERM * 100 + SIGHUP), 100);
-    assert_int_equal(outcome_of(raise_both_blocked, SIGINT * 100 + SIGTERM), KILLED_BY + SIGTERM);
+    assert_int_equal(outcome_of(raise_both_blocked, SIGINT * 100 + SIGTERM), 100); /* and two kinds that have waited */
     assert_int_equal(outcome_of(raise_twice, SIGHUP * 100 + SIGHUP), 100);
     assert_int_equal(outcome_of(raise_twice, SIGINT * 100 + SIGHUP), 100);
 }
@@ -171,16 +209,18 @@ static void sighup_neither_insists_nor_counts_as_asked(void **state)
  * returned, so would ppoll, with the signals blocked again. */
 static int wait_twice(int says_so)
 {
+    told_ms = 0;
     termination_block(&before);
     termination_catch();
     ppoll(NULL, 0, NULL, &before);
+    told_ms = SAME_WISH_MS;
     if (write(says_so, "1", 1) != 1)
         return 99;
     ppoll(NULL, 0, NULL, &before);
     return 100;
 }
 
-static void the_second_signal_kills_from_inside_the_handler(void **state)
+static void a_later_signal_kills_from_inside_the_handler(void **state)
 {
     int fd[2];
     char byte;
@@ -384,9 +424,10 @@ int main(void)
         cmocka_unit_test(the_first_signal_sets_the_flag),
         cmocka_unit_test(a_blocked_signal_waits_and_comes_with_the_unblocking),
         cmocka_unit_test(a_signal_that_came_before_the_handler_is_handled),
-        cmocka_unit_test(a_second_signal_of_any_kind_kills),
+        cmocka_unit_test(a_later_signal_of_any_kind_kills),
+        cmocka_unit_test(what_comes_within_half_a_second_is_the_same_wish),
         cmocka_unit_test(sighup_neither_insists_nor_counts_as_asked),
-        cmocka_unit_test(the_second_signal_kills_from_inside_the_handler),
+        cmocka_unit_test(a_later_signal_kills_from_inside_the_handler),
         cmocka_unit_test(an_ignored_signal_stays_ignored),
         cmocka_unit_test(a_blocked_call_is_interrupted),
         cmocka_unit_test(sigquit_is_left_alone),

@@ -305,6 +305,49 @@ static void sigsuspend_and_ppoll_run_the_handler_of_a_pending_signal_at_once(voi
     install(SIGUSR1, SIG_DFL);
 }
 
+/* ---- two that wait */
+
+static int order[2], ran;
+
+static void note_order(int sig)
+{
+    order[ran++] = sig;
+}
+
+/* Returns the signal whose handler begins first, when both have waited. */
+static int first_to_run(bool blocks_the_other)
+{
+    static const int both[] = {SIGUSR1, SIGUSR2}; /* 10 and 12 */
+    struct sigaction sa = {.sa_handler = note_order};
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigemptyset(&sa.sa_mask);
+    ran = 0;
+    for (int i = 1; i >= 0; i--) {
+        if (blocks_the_other)
+            sigaddset(&sa.sa_mask, both[1 - i]);
+        assert_int_equal(sigaction(both[i], &sa, NULL), 0);
+        change_mask(SIG_BLOCK, both[i]);
+        raise(both[i]);
+    }
+    assert_int_equal(sigprocmask(SIG_SETMASK, &none, NULL), 0);
+    assert_int_equal(ran, 2);
+    for (int i = 0; i < 2; i++)
+        install(both[i], SIG_DFL);
+    return order[0];
+}
+
+/* The kernel takes the lowest number first and makes its handler's frame. If that does not block the second, the second
+ * gets its frame on top of the first, and so runs before it. */
+static void of_two_that_wait_the_lower_is_taken_first_and_without_a_mask_runs_last(void **state)
+{
+    (void)state;
+    skip_if_signals_are_deferred();
+    assert_int_equal(first_to_run(true), SIGUSR1);
+    assert_int_equal(first_to_run(false), SIGUSR2);
+}
+
 /* ---- the self-pipe */
 
 static void open_self_pipe(int flags)
@@ -384,6 +427,7 @@ int main(void)
         cmocka_unit_test(ppoll_lets_no_signal_in_while_a_message_is_there),
         cmocka_unit_test(poll_shows_a_signalfd_and_a_message_at_once),
         cmocka_unit_test(sigsuspend_and_ppoll_run_the_handler_of_a_pending_signal_at_once),
+        cmocka_unit_test(of_two_that_wait_the_lower_is_taken_first_and_without_a_mask_runs_last),
         cmocka_unit_test(a_signal_to_a_forked_child_wakes_the_parent_through_their_self_pipe),
         cmocka_unit_test(a_full_self_pipe_stays_readable_and_blocks_nobody),
         cmocka_unit_test(a_full_self_pipe_that_blocks_is_a_deadlock),

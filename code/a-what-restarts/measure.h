@@ -35,12 +35,15 @@ enum way { NO_RESTART, RESTART, STOP, WAYS };
 
 /* Lets the call block, three times, disturbs it in the three ways, and finds
  * out what became of it. The answers are "goes on" if it blocks again, "EINTR",
- * "returns 0", "returns > 0", or the text of another error; and, of a call that
+ * "returns 0", "returns > 0", or the text of another error; "no signal" if the
+ * handler did not run (so do some calls in qemu-user); and, of a call that
  * did not block to begin with, "not here" if kernel or library do not offer
  * it, and else "did not block" or why it could not be made.
  *
  * Nothing here waits for a time to pass: it watches /proc. When it returns, all
- * processes that it started have ended; the caller has no other children. If
+ * processes that it started have ended (where the kernel does not know
+ * PR_SET_CHILD_SUBREAPER, as qemu-user does not, those that they have started
+ * may take a moment longer); the caller has no other children. If
  * the program is killed, they end as well. If a fork fails or one of them is
  * killed by somebody else, says so on stderr and ends the program with status
  * 1. */
