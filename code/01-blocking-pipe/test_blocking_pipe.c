@@ -139,6 +139,48 @@ static void no_reader_shows_both_dispositions(void **state)
                         "SIGPIPE ignored: the writer exited with status 0\n");
 }
 
+static void a_flag_set_by_a_child_is_its_parents_too(void **state)
+{
+    (void)state;
+    prints("shared_flag", "the parent's read end: non-blocking\n"
+                          "read: Resource temporarily unavailable\n"
+                          "the same pipe, opened anew: blocking\n");
+}
+
+static void without_waiting_a_write_of_more_than_pipe_buf_is_cut(void **state)
+{
+    (void)state;
+    prints("without_waiting", "room for           0     4096     8192\n"
+                              "write     16  EAGAIN       16       16\n"
+                              "write   4096  EAGAIN     4096     4096\n"
+                              "write   4097  EAGAIN     4096     4097\n"
+                              "write 100000  EAGAIN     4096     8192\n");
+}
+
+/* ls counts its own descriptors: an end of the pipe that is left open would be one more than in a shell. */
+static void the_pipeline_prints_what_that_of_a_shell_prints(void **state)
+{
+    static const char *const script[] = {"-c", "ls /proc/self/fd | wc -l", NULL};
+    struct program shell = {.name = "/bin/sh", .args = script};
+
+    (void)state;
+    program_run(&shell);
+    assert_int_equal(exit_status(&shell), 0);
+    prints("pipeline", shell.out);
+}
+
+/* With the SIGPIPE of its parent, which ignores it, ls would live on and complain. */
+static void the_pipeline_gives_its_programs_the_default_sigpipe(void **state)
+{
+    static const char *const strace[] = {"strace", "-f", "-qq", "-e", "trace=rt_sigaction,execve",
+                                         "-e", "signal=none", NULL};
+    struct program p = {.name = "pipeline", .wrapper = strace};
+
+    (void)state;
+    program_run(&p);
+    assert_int_equal(count_of("rt_sigaction(SIGPIPE, {sa_handler=SIG_DFL", p.err), 2);
+}
+
 /* On a slow machine both messages are in the pipe before the child reads: they must still be two. */
 static void messages_stay_apart_when_the_child_is_late(void **state)
 {
@@ -169,6 +211,10 @@ int main(void)
         cmocka_unit_test(a_blocked_read_uses_no_cpu_time),
         cmocka_unit_test(capacity_counts_pages),
         cmocka_unit_test(no_reader_shows_both_dispositions),
+        cmocka_unit_test(a_flag_set_by_a_child_is_its_parents_too),
+        cmocka_unit_test(without_waiting_a_write_of_more_than_pipe_buf_is_cut),
+        cmocka_unit_test(the_pipeline_prints_what_that_of_a_shell_prints),
+        cmocka_unit_test(the_pipeline_gives_its_programs_the_default_sigpipe),
         cmocka_unit_test(messages_stay_apart_when_the_child_is_late),
     };
 

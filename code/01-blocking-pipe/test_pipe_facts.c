@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -245,6 +247,28 @@ static void a_zombie_keeps_its_status_until_it_is_waited_for(void **state)
     assert_int_equal(state_of(pid), 'X');
 }
 
+/* The child uses some CPU time; nobody has asked for it while it lived. */
+static void a_zombie_keeps_its_cpu_time_too(void **state)
+{
+    struct rusage used;
+    siginfo_t info;
+    pid_t pid;
+
+    (void)state;
+    pid = fork_in_test();
+    if (pid == 0) {
+        while (cpu_time_of(getpid()) < 20000000)
+            ;
+        _exit(0);
+    }
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(state_of(pid), 'Z');
+    assert_int_equal(wait4(pid, NULL, 0, &used), pid);
+    assert_true(used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec + used.ru_stime.tv_sec * 1000000 +
+                    used.ru_stime.tv_usec > 0);
+    assert_true(used.ru_maxrss > 0);
+}
+
 static void no_status_is_kept_when_SIGCHLD_is_ignored(void **state)
 {
     int error;
@@ -274,6 +298,109 @@ static void a_shell_adds_128_to_the_number_of_the_signal(void **state)
     pclose(shell);
     assert_string_equal(status, "137\n");
     assert_int_equal(SIGKILL, 9);
+}
+
+/* What a shell's command prints, stderr too. */
+static void output_of(const char *command, char *text, size_t size)
+{
+    FILE *shell = popen(command, "r");
+    size_t n;
+
+    assert_non_null(shell);
+    n = fread(text, 1, size - 1, shell);
+    text[n] = '\0';
+    pclose(shell);
+}
+
+static void what_ignores_sigpipe_hands_that_on_to_what_it_starts(void **state)
+{
+    char text[512];
+
+    (void)state;
+    output_of("{ yes | head -n 1; } 2>&1", text, sizeof text);
+    assert_string_equal(text, "y\n");
+    output_of("{ trap '' PIPE; yes | head -n 1; } 2>&1", text, sizeof text);
+    assert_non_null(strstr(text, "Broken pipe"));
+}
+
+/* A FIFO has a name, so that a writer can come after the last one has gone. */
+static void the_end_of_a_fifo_is_not_the_last_word(void **state)
+{
+    char folder[] = "/tmp/test_pipe_facts.XXXXXX", fifo[64], byte = 0;
+    int in, out;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    in = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    out = open(fifo, O_WRONLY | O_CLOEXEC);
+    close(out);
+    assert_int_equal(read(in, &byte, 1), 0);
+    out = open(fifo, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(out, "x", 1), 1);
+    assert_int_equal(read(in, &byte, 1), 1);
+    assert_int_equal(byte, 'x');
+    close(in);
+    close(out);
+    unlink(fifo);
+    rmdir(folder);
+}
+
+/* One position for both; a descriptor opened anew has its own. */
+static void a_file_position_belongs_to_the_open_file_description(void **state)
+{
+    char name[] = "/tmp/test_pipe_facts.XXXXXX", byte;
+    int fd = mkstemp(name), anew, status;
+    pid_t pid;
+
+    (void)state;
+    assert_true(fd != -1);
+    assert_int_equal(write(fd, "abc", 3), 3);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    anew = open(name, O_RDONLY | O_CLOEXEC);
+    pid = fork_in_test();
+    if (pid == 0)
+        _exit(read(fd, &byte, 1) == 1 ? 0 : 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(byte, 'b');
+    assert_int_equal(read(anew, &byte, 1), 1);
+    assert_int_equal(byte, 'a');
+    close(fd);
+    close(anew);
+    unlink(name);
+}
+
+/* The reader of a writer that is stopped waits as for a slow one: the write end is open. */
+static void a_stopped_writer_is_no_end_of_file(void **state)
+{
+    int fd[2], status;
+    pid_t writer, reader;
+    char byte;
+
+    (void)state;
+    make_pipe(fd, 0);
+    writer = fork_in_test();
+    if (writer == 0) {
+        close(fd[0]);
+        for (;;)
+            pause();
+    }
+    close(fd[1]);
+    kill(writer, SIGSTOP);
+    while (state_of(writer) != 'T')
+        ;
+    reader = fork_in_test();
+    if (reader == 0)
+        _exit(read(fd[0], &byte, 1) == 0 ? 0 : 1);
+    await_asleep(reader, SYS_read);
+    kill(writer, SIGKILL); /* this is the end, even of one that is stopped */
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
+    assert_int_equal(waitpid(writer, &status, 0), writer);
+    close(fd[0]);
 }
 
 static int goodbye_fd;
@@ -472,6 +599,11 @@ int main(void)
         cmocka_unit_test(writing_without_a_reader_kills_by_default),
         cmocka_unit_test(fork_copies_descriptors_but_not_the_pipe),
         cmocka_unit_test(a_zombie_keeps_its_status_until_it_is_waited_for),
+        cmocka_unit_test(a_zombie_keeps_its_cpu_time_too),
+        cmocka_unit_test(what_ignores_sigpipe_hands_that_on_to_what_it_starts),
+        cmocka_unit_test(the_end_of_a_fifo_is_not_the_last_word),
+        cmocka_unit_test(a_file_position_belongs_to_the_open_file_description),
+        cmocka_unit_test(a_stopped_writer_is_no_end_of_file),
         cmocka_unit_test(no_status_is_kept_when_SIGCHLD_is_ignored),
         cmocka_unit_test(a_shell_adds_128_to_the_number_of_the_signal),
         cmocka_unit_test(a_child_that_calls_exit_does_what_was_left_to_its_parent),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -290,6 +291,66 @@ static void a_handler_says_the_same_as_say(void **state)
     assert_string_equal(err, "test_tick: stdout: write failed\n");
 }
 
+/* O_NONBLOCK belongs to the pipe's end, whoever has set it; and the pipe is full. */
+static void say_waits_for_room_in_a_non_blocking_pipe(void **state)
+{
+    static char bytes[65536];
+    int fd[2], status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe2(fd, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_int_equal(write(fd[1], bytes, sizeof bytes), sizeof bytes);
+    pid = fork_in_test();
+    if (pid == 0) {
+        start_with("1");
+        dup2(fd[1], STDOUT_FILENO);
+        say("a line");
+        _exit(0);
+    }
+    await_asleep(pid, SYS_poll);
+    assert_int_equal(read(fd[0], bytes, sizeof bytes), sizeof bytes);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(fd[0], bytes, sizeof bytes), 7);
+    assert_memory_equal(bytes, "a line\n", 7);
+    close(fd[0]);
+    close(fd[1]);
+}
+
+static void start_with_bad_argument(void)
+{
+    static char *odd[] = {"test_tick", "a\033[2J\n\\\303\244'", NULL};
+
+    program_start(2, odd, "a test");
+}
+
+static void start_with_bad_tick(void) { start_with("1\n2"); }
+
+static void start_with_long_tick(void)
+{
+    char digits[400];
+
+    memset(digits, '\t', sizeof digits - 1);
+    digits[sizeof digits - 1] = '\0';
+    start_with(digits);
+}
+
+static void what_a_terminal_would_not_print_is_named_all_the_same(void **state)
+{
+    char err[1024];
+
+    (void)state;
+    assert_int_equal(WEXITSTATUS(in_child(start_with_bad_argument, err, sizeof err)), 2);
+    assert_string_equal(err, "test_tick: unexpected argument 'a\\033[2J\\012\\134\\303\\244'': this program takes none (-h for "
+                             "help)\n");
+    assert_int_equal(WEXITSTATUS(in_child(start_with_bad_tick, err, sizeof err)), 2);
+    assert_string_equal(err, "test_tick: TICK_MS is '1\\0122': expected a whole number from 1 to 60000\n");
+    assert_int_equal(WEXITSTATUS(in_child(start_with_long_tick, err, sizeof err)), 2);
+    assert_non_null(strstr(err, "\\011...': expected"));
+    assert_int_equal(count_lines(err), 1);
+}
+
 static int gate[2];
 
 static void dies_with_its_parent(void)
@@ -335,6 +396,8 @@ int main(void)
         cmocka_unit_test(say_ends_the_process_when_stdout_is_full),
         cmocka_unit_test(say_tells_a_parent_that_the_line_was_said),
         cmocka_unit_test(a_handler_says_the_same_as_say),
+        cmocka_unit_test(say_waits_for_room_in_a_non_blocking_pipe),
+        cmocka_unit_test(what_a_terminal_would_not_print_is_named_all_the_same),
         cmocka_unit_test(leave_with_parent_leaves_nobody),
     };
 

@@ -4,8 +4,10 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,14 +96,30 @@ static void print_usage(const char *about)
     exit(0);
 }
 
+/* Puts `text` in quotes, on one line: what a terminal would not print as it is
+ * becomes an octal escape, and what is too long ends in dots. */
+static const char *quoted(const char *text)
+{
+    static char line[256];
+    size_t used = 1;
+
+    line[0] = '\'';
+    for (; *text != '\0' && used < sizeof line - 10; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool plain = c >= ' ' && c < 0x7f && c != '\\';
+        used += (size_t)sprintf(line + used, plain ? "%c" : "\\%03o", c);
+    }
+    strcpy(line + used, *text == '\0' ? "'" : "...'");
+    return line;
+}
+
 static void read_arguments(int argc, char *argv[], const char *about)
 {
     if (argc > 1 && strcmp(argv[1], "-h") == 0)
         print_usage(about);
     if (argc > 1)
-        errx(2,
-             "unexpected argument '%s': this program takes none (-h for help)",
-             argv[1]);
+        errx(2, "unexpected argument %s: this program takes none (-h for help)",
+             quoted(argv[1]));
 }
 
 /* strtol(3) would take blanks and signs too; only digits will do. */
@@ -116,8 +134,8 @@ static void read_tick_ms(void)
     ms = strtol(text, &end, 10);
     if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) ||
         ms < 1 || ms > TICK_MS_MAX)
-        errx(2, "TICK_MS is '%s': expected a whole number from 1 to %d", text,
-             TICK_MS_MAX);
+        errx(2, "TICK_MS is %s: expected a whole number from 1 to %d",
+             quoted(text), TICK_MS_MAX);
     ms_per_tick = (int)ms;
 }
 
@@ -169,6 +187,18 @@ static int stdout_lost_status(void)
     return getpid() == main_pid ? 1 : EXIT_STDOUT_LOST;
 }
 
+/* After a failed write to stdout: is there a reason to try again? EAGAIN is one,
+ * although nobody here has asked for it. Whoever shares our stdout can make it
+ * non-blocking; then we wait for room ourselves. */
+static bool stdout_goes_on(void)
+{
+    struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    if (errno == EAGAIN)
+        return poll(&room, 1, -1) != -1 || errno == EINTR;
+    return errno == EINTR;
+}
+
 /* One line, one write(2), and not stdio: a signal that comes in between would
  * make stdio lose what it has buffered. */
 void say(const char *format, ...)
@@ -184,7 +214,7 @@ void say(const char *format, ...)
     line[size++] = '\n';
     while (done < size) {
         ssize_t n = write(STDOUT_FILENO, line + done, size - done);
-        if (n == -1 && errno != EINTR) {
+        if (n == -1 && !stdout_goes_on()) {
             warn("stdout");
             _exit(stdout_lost_status());
         }

@@ -27,6 +27,7 @@ enum { EXIT_STDOUT_LOST = 3 };
  * -h prints the usage and `about` (one sentence, no final newline) on stdout
  * and ends the process with status 0. Any other argument, or a TICK_MS that is
  * not a whole number from 1 to 60000, gets one line on stderr and status 2.
+ * What it was is named there, with \ooo for what a terminal would not print.
  *
  * Does NOT install a handler. */
 void program_start(int argc, char *argv[], const char *about);
@@ -56,9 +57,10 @@ double tick_now(void);
 void sleep_until_tick(double tick);
 
 /* Prints one line of up to 1022 bytes on stdout, formatted as by printf(3), at
- * once and whole, whatever signals come. If that fails, says so in one line on
- * stderr and ends the process: with status 1, or, in a forked child, with
- * EXIT_STDOUT_LOST. Must NOT be called from a signal handler. */
+ * once and whole, whatever signals come, and whether stdout is blocking or not.
+ * If that fails, says so in one line on stderr and ends the process: with
+ * status 1, or, in a forked child, with EXIT_STDOUT_LOST. Must NOT be called
+ * from a signal handler. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same end as that of a failed say(), for a handler whose write(2) to

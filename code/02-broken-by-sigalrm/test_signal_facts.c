@@ -1,9 +1,11 @@
 /* What chapter 2 says about signals and blocked calls, asked of the kernel and the C library. */
-#define _GNU_SOURCE /* pipe2, F_GETPIPE_SZ */
+#define _GNU_SOURCE /* pipe2, F_GETPIPE_SZ, REG_RAX */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "../b-testing-signals/testkit.h"
@@ -498,6 +501,501 @@ static void a_handler_runs_with_its_own_signal_blocked(void **state)
     install(SIGUSR1, SIG_DFL, 0);
 }
 
+/* ---- generated, pending, delivered */
+
+static volatile sig_atomic_t calls;
+
+static void count_calls(int sig)
+{
+    (void)sig;
+    calls++;
+}
+
+static void block(int how, int sig)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, sig);
+    if (sigprocmask(how, &set, NULL) == -1)
+        _exit(98);
+}
+
+static bool is_pending(int sig)
+{
+    sigset_t set;
+
+    sigpending(&set);
+    return sigismember(&set, sig) == 1;
+}
+
+static void kill_returns_0_before_anything_has_happened(void **state)
+{
+    (void)state;
+    calls = 0;
+    install(SIGUSR1, count_calls, 0);
+    block(SIG_BLOCK, SIGUSR1);
+    assert_int_equal(kill(getpid(), SIGUSR1), 0);
+    assert_int_equal(calls, 0);
+    assert_true(is_pending(SIGUSR1));
+    block(SIG_UNBLOCK, SIGUSR1);
+    assert_int_equal(calls, 1);
+    install(SIGUSR1, SIG_DFL, 0);
+}
+
+static void one_signal_can_be_pending_for_the_process_and_for_a_thread(void **state)
+{
+    (void)state;
+    calls = 0;
+    install(SIGUSR1, count_calls, 0);
+    block(SIG_BLOCK, SIGUSR1);
+    for (int i = 0; i < 3; i++) {
+        kill(getpid(), SIGUSR1); /* to the process */
+        raise(SIGUSR1);          /* to this thread */
+    }
+    block(SIG_UNBLOCK, SIGUSR1);
+    assert_int_equal(calls, 2);
+    install(SIGUSR1, SIG_DFL, 0);
+}
+
+/* A timer of timer_create(2) brings its own place in the queue, and merges with itself only. */
+static void a_kill_and_a_timer_do_not_merge(void **state)
+{
+    const struct itimerspec soon = {.it_value = {.tv_nsec = 1}};
+    struct itimerspec left;
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    timer_t timer;
+
+    (void)state;
+    calls = 0;
+    install(SIGALRM, count_calls, 0);
+    block(SIG_BLOCK, SIGALRM);
+    kill(getpid(), SIGALRM);
+    assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    assert_int_equal(timer_settime(timer, 0, &soon, NULL), 0);
+    do
+        timer_gettime(timer, &left);
+    while (left.it_value.tv_sec != 0 || left.it_value.tv_nsec != 0);
+    block(SIG_UNBLOCK, SIGALRM);
+    assert_int_equal(calls, 2);
+    timer_delete(timer);
+    install(SIGALRM, SIG_DFL, 0);
+}
+
+static char order[8];
+
+static void note(const char *what)
+{
+    strncat(order, what, sizeof order - strlen(order) - 1);
+}
+
+static void outer(int sig)
+{
+    (void)sig;
+    note("(");
+    raise(SIGUSR2);
+    note(")");
+}
+
+static void inner(int sig)
+{
+    (void)sig;
+    note("2");
+}
+
+static void another_signal_interrupts_a_handler_unless_sa_mask_has_it(void **state)
+{
+    struct sigaction sa = {.sa_handler = outer};
+
+    (void)state;
+    install(SIGUSR2, inner, 0);
+    install(SIGUSR1, outer, 0);
+    order[0] = '\0';
+    raise(SIGUSR1);
+    assert_string_equal(order, "(2)");
+    sigemptyset(&sa.sa_mask);
+    sigaddset(&sa.sa_mask, SIGUSR2);
+    sigaction(SIGUSR1, &sa, NULL);
+    order[0] = '\0';
+    raise(SIGUSR1);
+    assert_string_equal(order, "()2");
+    install(SIGUSR1, SIG_DFL, 0);
+    install(SIGUSR2, SIG_DFL, 0);
+}
+
+/* ---- timers */
+
+static void every_us(long us)
+{
+    const struct timeval period = {.tv_usec = us};
+
+    assert_int_equal(setitimer(ITIMER_REAL, &(struct itimerval){period, period}, NULL), 0);
+}
+
+/* Waits, awake, until it is so; far longer than a slow machine needs. */
+static void await(bool (*condition)(void), const char *what)
+{
+    struct timespec start, now;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        if (condition())
+            return;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec - start.tv_sec < 60);
+    fail_msg("not within a minute: %s", what);
+}
+
+static bool alarm_is_pending(void)
+{
+    return is_pending(SIGALRM);
+}
+
+/* What getitimer(2) says: is the timer running, and is it to ring again and again? */
+static bool timer_runs(void)
+{
+    struct itimerval now;
+
+    getitimer(ITIMER_REAL, &now);
+    return now.it_value.tv_sec != 0 || now.it_value.tv_usec != 0;
+}
+
+static bool timer_rests(void)
+{
+    return !timer_runs();
+}
+
+static bool timer_has_a_period(void)
+{
+    struct itimerval now;
+
+    getitimer(ITIMER_REAL, &now);
+    return now.it_interval.tv_sec != 0 || now.it_interval.tv_usec != 0;
+}
+
+/* The kernel starts the timer's next round when the signal is taken from the queue, and an ignored one never gets
+ * there. Tried on Linux 6.1, 6.12 and 6.18. A kill(2) puts one there. */
+static void a_periodic_timer_ends_when_its_signal_is_ignored_once(void **state)
+{
+    (void)state;
+    install(SIGALRM, SIG_IGN, 0);
+    every_us(1000);
+    await(timer_rests, "the timer has expired");
+    calls = 0;
+    install(SIGALRM, count_calls, 0);
+    assert_false(timer_runs());
+    assert_true(timer_has_a_period());
+    assert_int_equal(calls, 0);
+    every_us(0);
+    install(SIGALRM, SIG_DFL, 0);
+}
+
+static void such_a_timer_is_started_again_by_a_sigalrm_to_the_process(void **state)
+{
+    (void)state;
+    calls = 0;
+    install(SIGALRM, SIG_IGN, 0);
+    every_us(1000);
+    await(timer_rests, "the timer has expired");
+    install(SIGALRM, count_calls, 0);
+    assert_false(timer_runs());
+    kill(getpid(), SIGALRM);
+    assert_true(calls > 0);
+    await(timer_runs, "the timer runs again");
+    every_us(0);
+    install(SIGALRM, SIG_DFL, 0);
+}
+
+/* The same when SIG_IGN throws away a pending one; that it was only blocked does no harm. */
+static void a_periodic_timer_survives_being_blocked_but_not_being_thrown_away(void **state)
+{
+    (void)state;
+    calls = 0;
+    install(SIGALRM, count_calls, 0);
+    block(SIG_BLOCK, SIGALRM);
+    every_us(1000);
+    await(alarm_is_pending, "SIGALRM is pending");
+    block(SIG_UNBLOCK, SIGALRM);
+    assert_true(calls > 0);
+    block(SIG_BLOCK, SIGALRM);
+    await(alarm_is_pending, "SIGALRM is pending");
+    install(SIGALRM, SIG_IGN, 0);
+    install(SIGALRM, count_calls, 0);
+    block(SIG_UNBLOCK, SIGALRM);
+    assert_false(timer_runs());
+    every_us(0);
+    install(SIGALRM, SIG_DFL, 0);
+}
+
+static void a_timer_that_is_turned_off_leaves_its_pending_signal(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        calls = 0;
+        install(SIGALRM, count_calls, 0);
+        block(SIG_BLOCK, SIGALRM);
+        every_us(1000);
+        await(alarm_is_pending, "SIGALRM is pending");
+        if (i == 0)
+            alarm(0);
+        else
+            every_us(0);
+        assert_true(is_pending(SIGALRM));
+        block(SIG_UNBLOCK, SIGALRM);
+        assert_int_equal(calls, 1);
+        install(SIGALRM, SIG_DFL, 0);
+    }
+}
+
+/* ---- what is not interrupted, and what is */
+
+/* 28 signals in the middle of reads of 64 MiB, without SA_RESTART: each read is whole. */
+static void a_read_from_a_disk_is_neither_interrupted_nor_short(void **state)
+{
+    enum { SIZE = 64 << 20 };
+    char name[] = "/tmp/test_signal_facts.XXXXXX", *bytes = malloc(SIZE);
+    int fd = mkstemp(name), in_reads = 0;
+
+    (void)state;
+    assert_non_null(bytes);
+    assert_int_equal(ftruncate(fd, SIZE), 0);
+    install(SIGALRM, count_calls, 0);
+    every_us(1000);
+    while (in_reads < 28) {
+        int before = calls;
+        assert_int_equal(pread(fd, bytes, SIZE, 0), SIZE);
+        in_reads += calls - before;
+    }
+    every_us(0);
+    install(SIGALRM, SIG_DFL, 0);
+    free(bytes);
+    close(fd);
+    unlink(name);
+}
+
+/* It sleeps in another system call afterwards: restart_syscall(2), by which the kernel makes the poll again with what
+ * is left of its time. */
+static void after_a_stop_poll_goes_on_with_the_time_that_is_left(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    setup_pipes(false);
+    pid = fork_in_test();
+    if (pid == 0) {
+        struct pollfd p = {.fd = data[0], .events = POLLIN};
+        _exit(poll(&p, 1, 3600000) == 1 ? 0 : errno);
+    }
+    await_asleep(pid, SYS_poll);
+    stop_and_continue(pid);
+    await_asleep(pid, SYS_restart_syscall);
+    satisfy(SYS_poll);
+    assert_int_equal(status_of(pid), 0);
+    close_pipes();
+}
+
+#ifdef __x86_64__
+static void answer_for_the_kernel(int sig, siginfo_t *info, void *context)
+{
+    (void)info;
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = 1;
+    ring(sig);
+}
+#endif
+
+/* The result of the interrupted call lies in the saved registers, and a handler can write there. */
+static void a_handler_can_forge_the_result_of_the_call(void **state)
+{
+    (void)state;
+#ifdef __x86_64__
+    pid_t pid;
+
+    setup_pipes(false);
+    pid = fork_in_test();
+    if (pid == 0) {
+        struct sigaction sa = {.sa_sigaction = answer_for_the_kernel, .sa_flags = SA_SIGINFO};
+        sigemptyset(&sa.sa_mask);
+        sigaction(SIGUSR1, &sa, NULL);
+        _exit(do_read());
+    }
+    await_asleep(pid, SYS_read);
+    kill(pid, SIGUSR1);
+    assert_int_equal(wait_for_ring(), SIGUSR1);
+    assert_int_equal(status_of(pid), 0); /* one byte read, it believes, and there was none */
+    close_pipes();
+#else
+    skip();
+#endif
+}
+
+/* ---- exec */
+
+static void line_of_status(const char *text, const char *field, unsigned long long *mask)
+{
+    const char *line = strstr(text, field);
+
+    assert_non_null(line);
+    assert_int_equal(sscanf(line + strlen(field), ": %llx", mask), 1);
+}
+
+static bool has(unsigned long long mask, int sig)
+{
+    return (mask >> (sig - 1) & 1) == 1;
+}
+
+/* SIGUSR1 ignored, SIGUSR2 caught, SIGTERM blocked and pending: what does the next program begin with? */
+static void exec_keeps_all_but_handlers(void **state)
+{
+    unsigned long long ignored, caught, blocked, pending;
+    char text[4096];
+    ssize_t n, size = 0;
+    pid_t pid;
+
+    (void)state;
+    setup_pipes(false);
+    pid = fork_in_test();
+    if (pid == 0) {
+        dup2(data[1], STDOUT_FILENO);
+        install(SIGUSR1, SIG_IGN, 0);
+        install(SIGUSR2, ring, 0);
+        block(SIG_BLOCK, SIGTERM);
+        kill(getpid(), SIGTERM);
+        execlp("cat", "cat", "/proc/self/status", (char *)NULL);
+        _exit(1);
+    }
+    close(data[1]);
+    while ((n = read(data[0], text + size, sizeof text - 1 - (size_t)size)) > 0)
+        size += n;
+    text[size] = '\0';
+    assert_int_equal(status_of(pid), 0);
+    close_pipes();
+    line_of_status(text, "SigIgn", &ignored);
+    line_of_status(text, "SigCgt", &caught);
+    line_of_status(text, "SigBlk", &blocked);
+    line_of_status(text, "ShdPnd", &pending);
+    assert_true(has(ignored, SIGUSR1));
+    assert_false(has(ignored, SIGUSR2));
+    assert_false(has(caught, SIGUSR2)); /* the handler was a function of a program that is gone */
+    assert_true(has(blocked, SIGTERM));
+    assert_true(has(pending, SIGTERM));
+}
+
+static void a_caught_sigint_is_at_its_default_after_exec(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    pid = fork_in_test();
+    if (pid == 0) {
+        install(SIGINT, count_calls, 0);
+        execlp("sleep", "sleep", "3600", (char *)NULL);
+        _exit(1);
+    }
+    await_asleep(pid, SYS_clock_nanosleep);
+    kill(pid, SIGINT);
+    assert_int_equal(status_of(pid), 1000 + SIGINT);
+}
+
+static void a_timer_lives_on_after_exec(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    pid = fork_in_test();
+    if (pid == 0) {
+        install(SIGALRM, count_calls, 0); /* which is gone when the alarm comes; the alarm is not */
+        alarm(1);
+        execlp("sleep", "sleep", "3600", (char *)NULL);
+        _exit(1);
+    }
+    assert_int_equal(status_of(pid), 1000 + SIGALRM);
+}
+
+/* ---- jumping out of a handler */
+
+static sigjmp_buf out_of_the_handler;
+
+static void jump(int sig)
+{
+    siglongjmp(out_of_the_handler, sig);
+}
+
+static int read_until_jump(void)
+{
+    if (sigsetjmp(out_of_the_handler, 1) != 0)
+        return 42;
+    ring(SIGUSR2); /* what SIGUSR1 finds is a good buffer */
+    return do_read();
+}
+
+static void a_jump_out_of_the_handler_leaves_a_restarted_read(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    setup_pipes(false);
+    pid = fork_in_test();
+    if (pid == 0) {
+        install(SIGUSR1, jump, SA_RESTART);
+        _exit(read_until_jump());
+    }
+    assert_int_equal(wait_for_ring(), SIGUSR2);
+    await_asleep(pid, SYS_read);
+    kill(pid, SIGUSR1);
+    assert_int_equal(status_of(pid), 42);
+    close_pipes();
+}
+
+static FILE *abandoned;
+
+static void *try_lock(void *taken)
+{
+    *(bool *)taken = ftrylockfile(abandoned) != 0;
+    if (!*(bool *)taken)
+        funlockfile(abandoned);
+    return NULL;
+}
+
+static bool somebody_has_the_lock(void)
+{
+    bool taken = false;
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, try_lock, &taken) != 0 || pthread_join(thread, NULL) != 0)
+        _exit(1);
+    return taken;
+}
+
+/* More than the pipe holds: fwrite waits, in the middle of its work, and has the stream's lock. */
+static int write_until_jump(void)
+{
+    static char text[100000];
+
+    abandoned = fdopen(data[1], "w");
+    if (abandoned == NULL || somebody_has_the_lock())
+        return 1;
+    if (sigsetjmp(out_of_the_handler, 1) == 0)
+        return fwrite(text, 1, sizeof text, abandoned) > 0 ? 2 : 3;
+    return somebody_has_the_lock() ? 42 : 4;
+}
+
+static void a_jump_out_of_fwrite_leaves_its_lock_taken_for_good(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    setup_pipes(false);
+    pid = fork_in_test();
+    if (pid == 0) {
+        install(SIGUSR1, jump, SA_RESTART);
+        _exit(write_until_jump());
+    }
+    await_asleep(pid, SYS_write);
+    kill(pid, SIGUSR1);
+    assert_int_equal(status_of(pid), 42);
+    close_pipes();
+}
+
 /* C promises 0 to 127. */
 static void a_sig_atomic_t_is_an_int_on_linux(void **state)
 {
@@ -525,6 +1023,22 @@ int main(void)
         cmocka_unit_test(strict_c_gives_the_signal_of_system_v),
         cmocka_unit_test(siginterrupt_lasts_until_the_next_sigaction),
         cmocka_unit_test(a_handler_runs_with_its_own_signal_blocked),
+        cmocka_unit_test(kill_returns_0_before_anything_has_happened),
+        cmocka_unit_test(one_signal_can_be_pending_for_the_process_and_for_a_thread),
+        cmocka_unit_test(a_kill_and_a_timer_do_not_merge),
+        cmocka_unit_test(another_signal_interrupts_a_handler_unless_sa_mask_has_it),
+        cmocka_unit_test(a_periodic_timer_ends_when_its_signal_is_ignored_once),
+        cmocka_unit_test(such_a_timer_is_started_again_by_a_sigalrm_to_the_process),
+        cmocka_unit_test(a_periodic_timer_survives_being_blocked_but_not_being_thrown_away),
+        cmocka_unit_test(a_timer_that_is_turned_off_leaves_its_pending_signal),
+        cmocka_unit_test(a_read_from_a_disk_is_neither_interrupted_nor_short),
+        cmocka_unit_test(after_a_stop_poll_goes_on_with_the_time_that_is_left),
+        cmocka_unit_test(a_handler_can_forge_the_result_of_the_call),
+        cmocka_unit_test(exec_keeps_all_but_handlers),
+        cmocka_unit_test(a_caught_sigint_is_at_its_default_after_exec),
+        cmocka_unit_test(a_timer_lives_on_after_exec),
+        cmocka_unit_test(a_jump_out_of_the_handler_leaves_a_restarted_read),
+        cmocka_unit_test(a_jump_out_of_fwrite_leaves_its_lock_taken_for_good),
         cmocka_unit_test(a_sig_atomic_t_is_an_int_on_linux),
     };
 
