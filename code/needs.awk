@@ -16,7 +16,6 @@ function follow(file,    line, words, n, i, module) {
 			if (sub(/\.h$/, "", module) == 0 || module !~ /^code\// || module in seen) continue
 			seen[module]
 			if ((getline line < (module ".c")) < 0) continue # a header alone
-			if (build "/" module ".d" == ARGV[1]) continue # a module's own header
 			printf " %s/%s.o", build, module
 			queue[++last] = build "/" module ".d"
 		}
