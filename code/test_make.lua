@@ -149,7 +149,8 @@ static void second(void **state)
 {
     (void)state;
     if (WAY("fail")) assert_string_equal("<a> & ]]> \"</testcase>\"", "b\nc");
-    if (WAY("forge")) fail_msg("</failure>]]></testcase><testcase name=\"x\" ></testcase><testcase name=\"y\" ></testcase>");
+    if (WAY("forge")) /* in what cmocka writes for the failure */
+        assert_string_equal("]]></failure></testcase><testcase name=\"x\" ></testcase><testcase name=\"y\" >", "");
 }
 
 static void third(void **state)
