@@ -1,9 +1,14 @@
--- Is a PDF of the book whole? lua check/check_pdf.lua [-t TITLE]... FILE.pdf ...
+-- Is a PDF of the book whole? lua5.4 check/check_pdf.lua [-t TITLE]... FILE.pdf...
 --
 -- Asks poppler's tools: that the file is tagged, says that it is PDF/UA-1, has a title and an outline that names every
--- chapter (or with -t, these titles); that every font is embedded, and is one of ours; that no text leaves the page's text block but where it may;
--- and that pages end and begin well: no caption of a listing and no heading is the last line of its page, no brace of a
--- program the first, and no page within a chapter has only a line or two.
+-- chapter of build/contents.json (or with -t, these titles); that every font is embedded, and is one of ours; that no
+-- text leaves the page's text block but where it may, which is on the pages that FILE.json, written by the typesetter,
+-- calls wide; and that pages end and begin well: no caption of a listing and no heading is the last line of its page, no
+-- brace of a program the first, and no page within a chapter has only a line or two. Exit status: 0, or 1 for mistakes.
+
+local here = arg[0]:match('^.*/') or ''
+local lib = dofile(here .. '../weave/lib.lua')
+local json = require 'dkjson'
 
 local MM = 72 / 25.4
 local TEXT_WIDTH = 142 * MM
@@ -18,7 +23,9 @@ local function complain(form, ...)
   print(form:format(...))
 end
 
-local function run(command)
+-- What one of poppler's tools says of a file; `after` are words after its name.
+local function run(tool, file, after)
+  local command = ('%s %s %s'):format(tool, lib.quoted(file), after or '')
   local pipe = io.popen(command .. ' 2>/dev/null')
   local text = pipe:read('a')
   if not pipe:close() then complain('%s: failed', command) end
@@ -26,17 +33,18 @@ local function run(command)
 end
 
 local function check_head(file)
-  local info = run('pdfinfo ' .. file)
+  local info = run('pdfinfo', file)
   local pages = tonumber(info:match('Pages:%s+(%d+)')) or 0
   if not info:match('Tagged:%s+yes') then complain('%s: not tagged', file) end
   if not info:match('Title:%s+%S') then complain('%s: no title', file) end
-  if not run('pdfinfo -meta ' .. file):match('pdfuaid:part>1<') then complain('%s: does not say that it is PDF/UA-1', file) end
+  local meta = run('pdfinfo -meta', file)
+  if not meta:match('pdfuaid:part>1<') then complain('%s: does not say that it is PDF/UA-1', file) end
   return pages, info:match('Title:%s+([^\n]*)') or ''
 end
 
 local function check_fonts(file)
   local n = 0
-  for line in run('pdffonts ' .. file):gmatch('[^\n]+') do
+  for line in run('pdffonts', file):gmatch('[^\n]+') do
     local name, embedded = line:match('^%u+%+(%w+)[%w-]* .- (%a+) %a+ %a+ +%d+ +%d+$')
     if name then
       n = n + 1
@@ -49,9 +57,8 @@ local function check_fonts(file)
   if n == 0 then complain('%s: no fonts', file) end
 end
 
-local function unescape(text)
-  return (text:gsub('<[^>]*>', ''):gsub('&#160;', ' '):gsub('&quot;', '"'):gsub('&lt;', '<'):gsub('&gt;', '>'):gsub('&amp;', '&'))
-end
+local ENTITIES = { ['#160'] = ' ', quot = '"', lt = '<', gt = '>', amp = '&' }
+local function unescape(text) return (text:gsub('<[^>]*>', ''):gsub('&(#?%w+);', ENTITIES)) end
 
 -- Returns the headings of each page.
 local function check_outline(file, xml, titles)
@@ -70,13 +77,14 @@ end
 
 -- Every word of each page, from pdftotext -bbox: no page has text beside the text block.
 local function check_edges(file, text)
-  local n = 0
+  local n, is_wide = 0, {}
+  local said = lib.read((file:gsub('%.pdf$', '.json')))
+  for _, page in ipairs(said and json.decode(said).wide or {}) do is_wide[page] = true end
   for width, page in text:gmatch('<page width="([%d.]+)"[^>]*>(.-)</page>') do
     n = n + 1
     local left = (width - TEXT_WIDTH) / 2
     local right = left + TEXT_WIDTH
-    -- Every drawn run says below it how it was recorded.
-    local beside = page:find('>Recorded</word>%s*<word[^>]*>under</word>%s*<word[^>]*>strace') and FIGURE or HANGING
+    local beside = is_wide[n] and FIGURE or HANGING
     for from, to, word in page:gmatch('<word xMin="([%d.-]+)" [^>]-xMax="([%d.-]+)"[^>]*>(.-)</word>') do
       if tonumber(to) > right + beside then
         complain('%s: page %d: "%s" ends %.1f mm right of the text', file, n, unescape(word), (to - right) / MM)
@@ -118,13 +126,12 @@ local function check_ends(file, text, title, headings)
   end
 end
 
--- The titles in the contents list of book.md, without their numbers.
+-- The titles of the chapters and of what is before and after them, as the outline has them: without code's backticks.
 local function titles()
-  local found = { 'Preface', 'Index', 'Glossary', 'Answers and hints' }
-  for line in io.lines('book.md') do
-    local title = line:match('^%- %[%w+%. (.*)%]%(chapters/')
-    if title then table.insert(found, (title:gsub('`', ''))) end
-  end
+  local book = json.decode(lib.read('build/contents.json') or error('check_pdf: no build/contents.json: run make first', 0))
+  local words = assert(dofile('pandoc/words.lua').of(book.lang))
+  local found = { words.preface, words.index, words.glossary, words.answers }
+  for _, chapter in ipairs(book.contents) do table.insert(found, (chapter.title:gsub('`', ''))) end
   return found
 end
 
@@ -139,10 +146,10 @@ wanted = wanted or titles()
 for _, file in ipairs(arg) do
   local pages, title = check_head(file)
   check_fonts(file)
-  local headings = check_outline(file, run('pdftohtml -xml -i -stdout ' .. file), wanted)
-  local seen = check_edges(file, run('pdftotext -bbox ' .. file .. ' -'))
+  local headings = check_outline(file, run('pdftohtml -xml -i -stdout', file), wanted)
+  local seen = check_edges(file, run('pdftotext -bbox', file, '-'))
   if seen ~= pages or pages == 0 then complain('%s: %d pages, and text on %d', file, pages, seen) end
-  check_ends(file, run('pdftotext -layout ' .. file .. ' -'), title, headings)
+  check_ends(file, run('pdftotext -layout', file, '-'), title, headings)
   print(('%s: %d pages, %d mistakes'):format(file, pages, mistakes))
 end
 os.exit(mistakes == 0)

@@ -1,114 +1,123 @@
--- Is every word of the book spelled right? lua5.4 check/check_spelling.lua [-w WORDS] FILE...
+-- Is every word of the book spelled right? lua5.4 check/check_spelling.lua [-w WORDS] BUILD SOURCE...
 --
--- Asks aspell (American English) about the text of Markdown files, without their code and links, and about the comments
--- of the other files. Right are also the words in WORDS (check/words.txt) and the names that some FILE's code has,
--- as a whole and between their _. Prints each unknown word with where it stands first, and each of WORDS that nobody uses. Exit
--- status: 0, 1 if there is such a word, 2 for bad usage or without aspell.
+-- Asks aspell (American English) about the text of the book and of README and the like (BUILD/book.json), without what is
+-- set as code there, and about the comments of each SOURCE. Right are also the words in WORDS (check/words.txt) and the
+-- names that some SOURCE's code has, as a whole and between their _. Prints each unknown word with where it stands
+-- first, and each of WORDS that nobody uses. Exit status: 0, 1 if there is such a word, 2 for bad usage or without aspell.
+
+local here = arg[0]:match('^.*/') or ''
+local lib = dofile(here .. '../weave/lib.lua')
+local source = dofile(here .. '../weave/source.lua')
+local json = require 'dkjson'
 
 local function stop(...)
-  io.stderr:write("check_spelling: ", string.format(...), "\n")
+  io.stderr:write('check_spelling: ', string.format(...), '\n')
   os.exit(2)
 end
 
-local function read_file(path)
-  local file = io.open(path, "rb") or stop("cannot read %s", path)
-  local text = file:read("a")
-  file:close()
-  return text
-end
+local function read(path) return lib.read(path) or stop('cannot read %s', path) end
 
--- What aspell does not know in this text, each word once.
-local function unknown(text, mode)
+-- What aspell does not know in these texts, each word once.
+local function unknown(texts)
+  local words = {}
+  for i, text in ipairs(texts) do words[i] = text.text end
   local path = os.tmpname()
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text) and file:close())
-  local pipe = assert(io.popen(("aspell list --lang=en_US --encoding=utf-8 --mode=%s <%s"):format(mode, path)))
-  local found = {}
-  for word in pipe:lines() do found[word] = true end
-  local ok = pipe:close()
+  lib.write(path, table.concat(words, '\n\n'))
+  local said, ok = lib.output_of('aspell list --lang=en_US --encoding=utf-8 --mode=none <' .. path)
   os.remove(path)
-  if not ok then stop("aspell failed; `make deps-check-book` installs it") end
+  if not ok then stop('aspell failed; `make deps-check-book` installs it: %s', said) end
+  local found = {}
+  for word in said:gmatch('[^\n]+') do found[word] = true end
   return found
 end
 
-local function is_markdown(path) return path:find("%.md$") end
-
--- The comments of C or Python, and what is left without them and without strings.
-local function split(source, path)
-  local comments = {}
-  local function keep(comment)
-    table.insert(comments, comment)
-    return " "
-  end
-  source = source:gsub("\\.", " "):gsub("'[^'\n]'", " ")
-  local code = path:find("%.py$") and source:gsub('"""(.-)"""', keep):gsub('"[^"\n]*"', " "):gsub("#([^\n]*)", keep)
-    or source:gsub('"[^"\n]*"', function(text) return text:find("//", 1, true) and " " or nil end)
-      :gsub("/%*(.-)%*/", keep):gsub("//([^\n]*)", keep):gsub('"[^"\n]*"', " ")
-  return table.concat(comments, "\n"), code
+-- A pattern for this word or these words, where no letter is before or behind.
+local function whole(words)
+  return (words:find('^%w') and '%f[%w\128-\255]' or '') .. words:gsub('%p', '%%%0') ..
+    (words:find('%w$') and '%f[^%w\128-\255]' or '')
 end
 
--- The first line of the texts with this word: "path:line". (A `'` or the like may follow, a letter may not.)
-local function place(word, texts)
-  for _, text in ipairs(texts) do
-    local n, code = 0, false
-    for line in (text.whole .. "\n"):gmatch("([^\n]*)\n") do
-      n = n + 1
-      if is_markdown(text.path) and line:find("^[> ]*```") then code = not code end
-      if not code and (" " .. line .. " "):find("%W" .. word:gsub("%p", "%%%0") .. "%W") then
-        return ("%s:%d"):format(text.path, n)
+-- The text without names of files, and without what is set as code in it, which comes in the same order.
+local function without_codes(text, codes)
+  local at = 1
+  for _, code in ipairs(codes) do
+    local first, last = text:find(whole(code), at)
+    if first then text, at = text:sub(1, first - 1) .. ' ' .. text:sub(last + 1), first end
+  end
+  return (text:gsub('[%w_-]+%.%l+', ' '):gsub('’', "'"))
+end
+
+local texts, names = {}, {} -- { path, line, text }; what code calls something
+
+local function add_prose(file)
+  for _, p in ipairs(file.paragraphs) do
+    table.insert(texts, { path = file.file, line = p.line, text = without_codes(p.text, p.codes) })
+  end
+  for _, figure in ipairs(file.figures) do
+    table.insert(texts, { path = file.file, line = figure.line, text = without_codes(figure.caption, {}) })
+  end
+end
+
+-- In Python a text between three quotes is a comment, too.
+local function is_comment(class, token) return class == 'co' or class == 'st' and token:find('^"""') end
+
+local function add_source(path)
+  local text = read(path)
+  local line, at = 1, 1
+  for class, first, last in source.tokens(text, path:match('%.(%w+)$')) or stop('%s: no comments are known of', path) do
+    local token = text:sub(first, last)
+    line = line + select(2, text:sub(at, first - 1):gsub('\n', ''))
+    at = first
+    if is_comment(class, token) then
+      table.insert(texts, { path = path, line = line, text = token:gsub('\\%a', '  ') }) -- no "\nword"
+    elseif class ~= 'st' then
+      for name in token:gmatch('[%a_][%w_]*') do
+        for part in name:gmatch('%a+') do names[part], names[part:lower()] = true, true end
       end
     end
   end
-  return "?"
 end
 
-local words_file = "check/words.txt"
-if arg[1] == "-w" then
-  words_file = arg[2] or stop("-w needs a file of words")
+-- Where the word stands first. (A `'` or the like may follow, a letter may not.)
+local function place(word)
+  for _, text in ipairs(texts) do
+    local at = text.text:find(whole(word))
+    if at then return ('%s:%d'):format(text.path, text.line + select(2, text.text:sub(1, at):gsub('\n', ''))) end
+  end
+  return '?'
+end
+
+local words_file = 'check/words.txt'
+if arg[1] == '-w' then
+  words_file = arg[2] or stop('-w needs a file of words')
   table.remove(arg, 1)
   table.remove(arg, 1)
 end
-if #arg == 0 then stop("usage: lua5.4 check/check_spelling.lua [-w WORDS] FILE...") end
+local build = table.remove(arg, 1) or stop('usage: lua5.4 check/check_spelling.lua [-w WORDS] BUILD SOURCE...')
 
-local right, used, names = {}, {}, {}
-for line in read_file(words_file):gmatch("[^\n]+") do
-  if not line:find("^#") then right[line] = true end
+local book = json.decode(read(build .. '/book.json'))
+for _, part in ipairs { book.files, book.others } do
+  for _, file in ipairs(part) do add_prose(file) end
 end
-local texts, prose, comments = {}, {}, {}
-for i, path in ipairs(arg) do
-  local whole = read_file(path)
-  texts[i] = { path = path, whole = whole }
-  if is_markdown(path) then
-    table.insert(prose, whole)
-  else
-    local comment, code = split(whole, path)
-    table.insert(comments, comment)
-    for name in code:gmatch("[%a_][%w_]*") do
-      for part in name:gmatch("%a+") do names[part], names[part:lower()] = true, true end
-    end
+for _, path in ipairs(arg) do add_source(path) end
+
+local right, used, mistakes = {}, {}, {}
+for line in read(words_file):gmatch('[^\n]+') do
+  if not line:find('^#') then right[line] = true end
+end
+for word in pairs(unknown(texts)) do
+  local bare = word:gsub("'s$", '')
+  local is_right = right[bare] and bare or right[bare:lower()] and bare:lower()
+  if is_right then
+    used[is_right] = true
+  elseif not (names[word] or names[bare] or word:find('%l%u')) then -- ThisIsANameToo
+    table.insert(mistakes, ('%s: %s: not a word that aspell or %s knows'):format(place(word), word, words_file))
   end
 end
-
-local all = {}
-local function look(found)
-  for word in pairs(found) do
-    local bare = word:gsub("'s$", "")
-    local known = right[bare] and bare or right[bare:lower()] and bare:lower()
-    if known then
-      used[known] = true
-    elseif not (names[word] or names[bare] or word:find("%l%u")) then -- ThisIsANameToo
-      all[("%s: %s"):format(place(word, texts), word)] = true
-    end
-  end
-end
-look(unknown(table.concat(prose, "\n\n"), "markdown"))
-look(unknown(table.concat(comments, "\n"), "none"))
-local lines = {}
-for line in pairs(all) do table.insert(lines, line .. ": not a word that aspell or " .. words_file .. " knows") end
 for word in pairs(right) do
-  if not used[word] then table.insert(lines, words_file .. ": " .. word .. ": no file has this word") end
+  if not used[word] then table.insert(mistakes, ('%s: %s: no file has this word'):format(words_file, word)) end
 end
-table.sort(lines)
-for _, line in ipairs(lines) do print(line) end
-print(("spelling: %d files, %d mistakes"):format(#arg, #lines))
-os.exit(#lines == 0)
+table.sort(mistakes)
+for _, line in ipairs(mistakes) do print(line) end
+print(('spelling: %d files, %d mistakes'):format(#book.files + #book.others + #arg, #mistakes))
+os.exit(#mistakes == 0)

@@ -1,4 +1,5 @@
--- Each check of check_pdf.lua finds its fault in a small PDF: lua check/test_check_pdf.lua [BUILD]
+-- Each check of check_pdf.lua finds its fault in a small PDF: lua5.4 check/test_check_pdf.lua [BUILD]
+local lib = dofile((arg[0]:match('^.*/') or '') .. '../weave/lib.lua')
 local build = arg[1] or 'build'
 local folder = build .. '/test_check_pdf'
 os.execute('mkdir -p ' .. folder)
@@ -9,12 +10,6 @@ local function check(name, ok, said)
   if not ok then print('not ok: ' .. name .. '\n' .. said) end
 end
 
-local function run(command)
-  local pipe = io.popen(command .. ' 2>&1')
-  local said = pipe:read('a')
-  return pipe:close() == true, said
-end
-
 local head = [[
 #set document(title: "T")
 #set page(paper: "a4", margin: (x: 34mm))
@@ -23,22 +18,23 @@ local head = [[
 ]]
 
 local function set(name, text)
-  local file = io.open(folder .. '/' .. name .. '.typ', 'w')
-  file:write(text)
-  file:close()
-  return run(('node pandoc/pdf/typst.mjs %s/%s.typ %s/%s.pdf'):format(folder, name, folder, name))
+  lib.write(folder .. '/' .. name .. '.typ', text)
+  return lib.output_of(('node pandoc/pdf/typst.mjs %s/%s.typ %s/%s.pdf'):format(folder, name, folder, name))
 end
 
 -- A PDF of this text; what the check says of it.
 local function finds(name, text, fault, title)
-  local made, error = set(name, text)
-  local ok, said = run(('%s check/check_pdf.lua -t %s %s/%s.pdf'):format(arg[-1], title or 'One', folder, name))
+  local said_first, made = set(name, text)
+  local said, ok = lib.output_of(('%s check/check_pdf.lua -t %s %s/%s.pdf'):format(arg[-1], title or 'One', folder, name))
   if fault then ok = not ok and said:find(fault, 1, true) ~= nil end
-  check(name, made and ok, error .. said)
+  check(name, made and ok, said_first .. said)
 end
 
 finds('a-whole-one', head .. 'Text.')
-finds('overfull', head .. '#box(width: 150mm, align(right)[overfull])', '"overfull" ends 8.0 mm right')
+local wide = '#box(width: 150mm, align(right)[overfull])'
+finds('overfull', head .. wide, '"overfull" ends 8.0 mm right')
+finds('a-wide-page', head .. '#context [#metadata(here().page())<wide>]' .. wide)
+finds('a-wide-page-before', head .. '#context [#metadata(here().page())<wide>] #pagebreak() ' .. wide, 'page 2: "overfull"')
 finds('too-far-left', head .. '#move(dx: -20mm)[left]', '"left" begins 20.0 mm left')
 finds('parted-caption', head .. '#raw("01-pipe/pipe.c") · _A pipe_ #pagebreak() Text.', 'page 1 ends with a caption')
 finds('empty-page', head .. '#pagebreak() #pagebreak() Text.', 'page 2 is empty')
@@ -53,7 +49,7 @@ finds('no-such-title', head, 'the outline has no "Two"', 'Two')
 
 -- What the typesetter itself refuses.
 local function refuses(name, text, fault)
-  local ok, said = set(name, text)
+  local said, ok = set(name, text)
   check(name, not ok and said:find(fault, 1, true) ~= nil, said)
 end
 refuses('no-such-font', head .. '#text(font: "No Such Font")[Text]', 'unknown font family')
@@ -61,14 +57,13 @@ refuses('figure-without-words', head .. '#image("/chapters/figures/02-short_writ
 refuses('no-title', '#set text(font: "TeX Gyre Pagella")\nText', 'PDF/UA-1 error')
 
 -- Not tagged: a PDF that another program made of a good one has its text, and no tags.
-run(('pdftocairo -pdf %s/a-whole-one.pdf %s/untagged.pdf'):format(folder, folder))
-local ok, said = run(('%s check/check_pdf.lua -t One %s/untagged.pdf'):format(arg[-1], folder))
+lib.output_of(('pdftocairo -pdf %s/a-whole-one.pdf %s/untagged.pdf'):format(folder, folder))
+local said, ok = lib.output_of(('%s check/check_pdf.lua -t One %s/untagged.pdf'):format(arg[-1], folder))
 check('untagged', not ok and said:find('not tagged', 1, true) and said:find('does not say', 1, true), said)
 
 -- Code too long for the page stops the book.
-local book = assert(io.open('pandoc/pdf/book.typ')):read('a'):gsub('%$title%$', 'T'):gsub('%$subtitle%$', 'S'):gsub('%$rights%$', 'R')
-  :gsub('%$%$', '$')
-refuses('long-code', (book:gsub('%$body%$', function() return '#code("c", "' .. ('x'):rep(83) .. '")' end)), 'too long for the page')
+local typ = lib.read(build .. '/interrupted.typ'):match('^(.-)\n#let listing%(')
+refuses('long-code', typ .. '\n#code("c", "' .. ('x'):rep(83) .. '")', 'too long for the page')
 
 print(('test_check_pdf: %d passed, %d failed'):format(passed, failed))
 os.exit(failed == 0)
