@@ -16,18 +16,19 @@
 
 static const char *const status_file[] = {"/proc/self/status", NULL};
 
+static unsigned long long bit(int sig)
+{
+    return 1ULL << (sig - 1);
+}
+
+/* Without the two that glibc keeps for itself: what make 4.3 starts, with glibc 2.36's posix_spawn, has them ignored. */
 static unsigned long long signals_in(const struct program *p, const char *name)
 {
     const char *at = strstr(p->out, name);
 
     if (at == NULL)
         fail_msg("no %s in: %s", name, p->out);
-    return strtoull(at + strlen(name), NULL, 16);
-}
-
-static unsigned long long bit(int sig)
-{
-    return 1ULL << (sig - 1);
+    return strtoull(at + strlen(name), NULL, 16) & ~bit(32) & ~bit(33);
 }
 
 /* All but SIGCHLD, without which a child that ends would leave no status. */
@@ -156,6 +157,7 @@ static void what_a_failed_test_leaves_is_gone_before_the_next(void **state)
     if (pid == 0) {
         dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
         dup2(STDOUT_FILENO, STDERR_FILENO);
+        unsetenv("CMOCKA_XML_FILE"); /* that is for our verdict */
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         _exit(cmocka_run_group_tests(tests, NULL, NULL));
     }
