@@ -1,9 +1,7 @@
-/* drift - eight ways to do something every 10 ms, and how late they become.
+/* drift - five ways to do something every 10 ms, and how late they become.
  *
  * usage: drift [-h]
  * contract: forks
- *
- * Linux only: timerfd, prctl(2) with PR_SET_TIMERSLACK.
  */
 #define _GNU_SOURCE /* pipe2 */
 #include <err.h>
@@ -11,13 +9,10 @@
 #include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/time.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,15 +22,13 @@
 #include "timer.h"
 
 static const char about[] =
-    "Ticks every 10 ms, made in eight ways, each with 0.3 ms of work.";
+    "Ticks every 10 ms, made in five ways, each with 0.3 ms of work.";
 
 // § Ten milliseconds
 enum { MS = 1000000, SECOND = 1000 * MS }; /* in nanoseconds */
 enum { PERIOD = 10 * MS, WORK = 3 * MS / 10, TICKS = 240 };
 
 static const struct timespec period = {.tv_nsec = PERIOD};
-static const struct itimerspec every_period = {
-    .it_value = {.tv_nsec = PERIOD}, .it_interval = {.tv_nsec = PERIOD}};
 
 static int64_t now(void)
 {
@@ -113,12 +106,6 @@ static void deadlines(void)
     }
 }
 
-static void deadlines_without_slack(void)
-{
-    check(prctl(PR_SET_TIMERSLACK, 1UL), "prctl");
-    deadlines();
-}
-
 // § The timer of this chapter
 static sem_t done;
 
@@ -153,35 +140,6 @@ static void interval(void)
     }
 }
 
-// § An interval with a count
-static void posix_timer(void)
-{
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL,
-                             .sigev_signo = SIGALRM};
-    timer_t t;
-
-    check(timer_create(CLOCK_MONOTONIC, &event, &t), "timer_create");
-    check(timer_settime(t, 0, &every_period, NULL), "timer_settime");
-    while (ticks < TICKS) {
-        await_alarm();
-        tick(1 + timer_getoverrun(t));
-    }
-}
-
-// § A timer that is a file
-static void timerfd(void)
-{
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    uint64_t expirations;
-
-    check(fd, "timerfd_create");
-    check(timerfd_settime(fd, 0, &every_period, NULL), "timerfd_settime");
-    while (ticks < TICKS) {
-        check((int)read(fd, &expirations, sizeof expirations), "read");
-        tick((int64_t)expirations);
-    }
-}
-
 // § Drift without noise
 static double in_ms(int64_t ns)
 {
@@ -201,45 +159,23 @@ static double drift_after(int count)
 }
 
 // § What the parent gets
-enum { WAYS = 8 };
+enum { WAYS = 5 };
 
 struct result {
     int way;
-    double drift[3], median; /* in milliseconds */
+    double drift[3]; /* in milliseconds, after 50, 100 and 200 ticks */
 };
 
-static int by_size(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static struct result evaluate(int way)
-{
-    struct result r = {.way = way,
-                       .drift = {drift_after(50), drift_after(100),
-                                 drift_after(200)}};
-
-    qsort(lateness, TICKS, sizeof lateness[0], by_size);
-    r.median = in_ms(lateness[TICKS / 2]);
-    return r;
-}
-
-// § Eight ways
+// § Five ways
 static const struct way {
     const char *name;
     void (*run)(void);
-    bool absolute;
 } ways[WAYS] = {
-    {"nanosleep in a loop", sleep_loop, false},
-    {"one-shot timer, armed when it rings", one_shots, false},
-    {"clock_nanosleep to a deadline", deadlines, true},
-    {"the same, timer slack 1 ns", deadlines_without_slack, true},
-    {"timer_start of this chapter", thread_timer, true},
-    {"setitimer with an interval", interval, true},
-    {"timer_create with an interval", posix_timer, true},
-    {"timerfd with an interval", timerfd, true},
+    {"nanosleep in a loop", sleep_loop},
+    {"one-shot timer, armed when it rings", one_shots},
+    {"clock_nanosleep to a deadline", deadlines},
+    {"timer_start of this chapter", thread_timer},
+    {"setitimer with an interval", interval},
 };
 
 // § No alarm but in sigsuspend
@@ -264,26 +200,15 @@ static void block_alarm(void)
 static int child(int way, int wfd)
 {
     struct timespec turn = {.tv_nsec = way * PERIOD / WAYS};
-    struct result r;
+    struct result r = {.way = way};
 
     block_alarm();
     check(nanosleep(&turn, NULL), "nanosleep");
     start = now();
     ways[way].run();
-    r = evaluate(way);
+    for (int i = 0; i < 3; i++)
+        r.drift[i] = drift_after(50 << i);
     return write(wfd, &r, sizeof r) == sizeof r ? 0 : 1;
-}
-
-// § One row
-static void say_row(const struct result *r)
-{
-    const struct way *w = &ways[r->way];
-    char median[16] = "-";
-
-    if (w->absolute)
-        snprintf(median, sizeof median, "%.2f", r->median);
-    say("%-36s %9.2f %9.2f %9.2f %10s", w->name, r->drift[0], r->drift[1],
-        r->drift[2], median);
 }
 
 // § The table
@@ -293,11 +218,11 @@ static void say_table(int rfd)
 
     while (read(rfd, &r, sizeof r) == sizeof r)
         all[r.way] = r;
-    say("%-36s %30s    lateness", "", "drift in ms after");
-    say("%-36s  50 ticks 100 ticks 200 ticks     median", "");
+    say("%-36s %26s", "drift in ms after", "50 ticks      100      200");
     for (int i = 0; i < WAYS; i++)
         if (all[i].drift[2] > 0)
-            say_row(&all[i]);
+            say("%-36s %8.2f %8.2f %8.2f", ways[i].name, all[i].drift[0],
+                all[i].drift[1], all[i].drift[2]);
 }
 
 // § All at the same time

@@ -1,6 +1,8 @@
 /* WRONG: forks while another thread holds a lock that the child needs.
  *
  * fork_locked - the child's copy of the lock is locked, by nobody, forever.
+ * (Before that it calls more than POSIX allows the child of a process with
+ * threads: say() is not async-signal-safe. glibc and musl let it.)
  *
  * usage: fork_locked [-h]
  * contract: status 1

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -291,6 +293,141 @@ static void a_new_thread_has_the_mask_of_its_maker(void **state)
     assert_int_equal(blocked_in_new_thread(SIG_UNBLOCK), 0);
 }
 
+static int send_to_thread_without_a_handler(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, sleep_on, NULL) != 0)
+        return 97;
+    pthread_kill(thread, SIGTERM);
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static void without_a_handler_pthread_kill_ends_the_whole_process(void **state)
+{
+    pid_t pid = fork_in_test();
+
+    (void)state;
+    if (pid == 0)
+        _exit(send_to_thread_without_a_handler());
+    assert_int_equal(exit_of(pid), 1000 + SIGTERM);
+}
+
+/* How many of a hundred signals that come before it looks sigwait(3) gets. */
+static int signals_for_sigwait(void)
+{
+    struct timespec now = {0};
+    sigset_t usr1;
+    int n = 0;
+
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+    for (int i = 0; i < 100; i++)
+        kill(getpid(), SIGUSR1);
+    while (sigtimedwait(&usr1, NULL, &now) == SIGUSR1)
+        n++;
+    return n;
+}
+
+static void for_sigwait_too_a_hundred_pending_signals_are_one(void **state)
+{
+    pid_t pid = fork_in_test();
+
+    (void)state;
+    if (pid == 0)
+        _exit(signals_for_sigwait());
+    assert_int_equal(exit_of(pid), 1);
+}
+
+/* ---- a thread that sleeps in read, and another one that wants to get it out */
+
+struct reader {
+    int fd;
+    sem_t started;
+    pid_t tid;
+    ssize_t got;
+    char byte;
+};
+
+static void *read_one(void *arg)
+{
+    struct reader *reader = arg;
+
+    reader->tid = gettid();
+    sem_post(&reader->started);
+    reader->got = read(reader->fd, &reader->byte, 1);
+    return NULL;
+}
+
+/* Returns when the thread sleeps in its read. */
+static pthread_t start_reader(struct reader *reader, int fd)
+{
+    pthread_t thread;
+
+    memset(reader, 0, sizeof *reader);
+    reader->fd = fd;
+    sem_init(&reader->started, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, read_one, reader), 0);
+    while (sem_wait(&reader->started) == -1)
+        assert_int_equal(errno, EINTR);
+    await_asleep(reader->tid, SYS_read);
+    return thread;
+}
+
+static void shutdown_ends_a_read_from_a_socket(void **state)
+{
+    struct reader reader;
+    pthread_t thread;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    thread = start_reader(&reader, ends[0]);
+    assert_int_equal(shutdown(ends[0], SHUT_RD), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(reader.got, 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void pthread_cancel_ends_the_thread_in_its_read(void **state)
+{
+    struct reader reader;
+    pthread_t thread;
+    void *result;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    thread = start_reader(&reader, ends[0]);
+    assert_int_equal(pthread_cancel(thread), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* The read has the open file, and not the number: there is still somebody to write to, and it gets the byte. */
+static void a_close_does_not_end_a_read(void **state)
+{
+    struct reader reader;
+    pthread_t thread;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    thread = start_reader(&reader, ends[0]);
+    assert_int_equal(close(ends[0]), 0);
+    await_asleep(reader.tid, SYS_read);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    pthread_join(thread, NULL);
+    assert_int_equal(reader.got, 1);
+    assert_int_equal(reader.byte, 'x');
+    close(ends[1]);
+}
+
 /* ---- fork */
 
 /* In a process of its own: a thread that has been joined may be seen for a moment longer. */
@@ -363,6 +500,35 @@ static void after_pthread_atfork_the_child_has_a_free_lock(void **state)
                                "child: the lock was free\n");
     assert_string_equal(p.err, "");
     assert_int_equal(exit_status(&p), 0);
+}
+
+/* Locks a mutex of this type, forks, and unlocks it in the child: what that returns. */
+static int unlock_in_a_child(int type)
+{
+    pthread_mutexattr_t attr;
+    pthread_mutex_t lock;
+    pid_t pid;
+    int status;
+
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, type);
+    assert_int_equal(pthread_mutex_init(&lock, &attr), 0);
+    assert_int_equal(pthread_mutex_lock(&lock), 0);
+    pid = fork_in_test();
+    if (pid == 0)
+        _exit(pthread_mutex_unlock(&lock));
+    status = exit_of(pid);
+    assert_int_equal(pthread_mutex_unlock(&lock), 0);
+    return status;
+}
+
+/* Its owner is a thread of the parent. */
+static void a_child_cannot_unlock_a_mutex_that_knows_its_owner(void **state)
+{
+    (void)state;
+    assert_int_equal(unlock_in_a_child(PTHREAD_MUTEX_DEFAULT), 0);
+    assert_int_equal(unlock_in_a_child(PTHREAD_MUTEX_RECURSIVE), EPERM);
+    assert_int_equal(unlock_in_a_child(PTHREAD_MUTEX_ERRORCHECK), EPERM);
 }
 
 /* Takes a line out of a text, wherever it is. */
@@ -457,6 +623,39 @@ static void in_python_3_the_timer_fires_while_main_waits_for_the_child(void **st
     assert_int_equal(exit_status(&p), 0);
 }
 
+/* The other thread runs the C library's handler, and main is not woken to run that of Python. */
+static void in_python_a_signal_of_another_thread_waits_for_main(void **state)
+{
+    const char *script = "import os, signal, sys, threading\n"
+                         "done = threading.Event()\n"
+                         "def say(text):\n"
+                         "    os.write(1, (text + '\\n').encode())\n"
+                         "def handler(*_):\n"
+                         "    say('handler in ' + threading.current_thread().name)\n"
+                         "def main_sleeps():\n"
+                         "    with open('/proc/self/syscall') as f:\n"
+                         "        return f.read().startswith(sys.argv[-1] + ' ')\n"
+                         "def other():\n"
+                         "    while not main_sleeps(): pass\n"
+                         "    signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)\n"
+                         "    for _ in range(100): assert main_sleeps()\n"
+                         "    say('sent, and main sleeps on')\n"
+                         "    done.set()\n"
+                         "signal.signal(signal.SIGUSR1, handler)\n"
+                         "threading.Thread(target=other).start()\n"
+                         "done.wait()\n";
+    char futex[16];
+    const char *wrapper[] = {"python3", "-c", script, NULL}, *args[] = {futex, NULL};
+    struct program p = {.name = "/dev/null", .wrapper = wrapper, .args = args};
+
+    (void)state;
+    snprintf(futex, sizeof futex, "%d", SYS_futex);
+    program_run(&p);
+    assert_string_equal(p.err, "");
+    assert_string_equal(p.out, "sent, and main sleeps on\nhandler in MainThread\n");
+    assert_int_equal(exit_status(&p), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,11 +669,17 @@ int main(void)
         cmocka_unit_test(the_alarm_of_setitimer_goes_to_main_though_another_thread_is_running),
         cmocka_unit_test(while_main_is_in_the_handler_the_next_signal_goes_to_another_thread),
         cmocka_unit_test(a_new_thread_has_the_mask_of_its_maker),
+        cmocka_unit_test(without_a_handler_pthread_kill_ends_the_whole_process),
+        cmocka_unit_test(for_sigwait_too_a_hundred_pending_signals_are_one),
+        cmocka_unit_test(shutdown_ends_a_read_from_a_socket),
+        cmocka_unit_test(pthread_cancel_ends_the_thread_in_its_read),
+        cmocka_unit_test(a_close_does_not_end_a_read),
         cmocka_unit_test(a_child_has_one_thread_however_many_its_parent_has),
         cmocka_unit_test(a_child_keeps_handlers_masks_and_timerfds),
         cmocka_unit_test(a_child_loses_pending_signals_timers_and_threads),
         cmocka_unit_test(with_pthread_atfork_a_fork_waits_for_the_lock),
         cmocka_unit_test(after_pthread_atfork_the_child_has_a_free_lock),
+        cmocka_unit_test(a_child_cannot_unlock_a_mutex_that_knows_its_owner),
         cmocka_unit_test(a_thread_ticks_while_main_sleeps_in_waitpid),
         cmocka_unit_test(a_fork_that_fails_is_named_with_threads_as_well),
         cmocka_unit_test(a_ticking_parent_that_is_killed_leaves_nobody),
@@ -482,6 +687,7 @@ int main(void)
         cmocka_unit_test(timer_getoverrun_tells_the_ticks_without_a_signal),
         cmocka_unit_test(a_timerfd_counts_every_tick),
         cmocka_unit_test(in_python_3_the_timer_fires_while_main_waits_for_the_child),
+        cmocka_unit_test(in_python_a_signal_of_another_thread_waits_for_main),
     };
 
     return cmocka_run_group_tests(tests, run_programs, NULL);

@@ -1,7 +1,7 @@
 /* What timer.h says, one sentence a test. Some run in real time, and assert what no slow machine can break: order,
  * lower bounds, and sums. Others run in a time of their own: the clock and the wait of the timer are wrapped, so that a
  * million beats, each late by a known amount, take no time and have one right answer. */
-#define _GNU_SOURCE /* mallinfo2, gettid */
+#define _GNU_SOURCE /* mallinfo2, gettid, pthread_getattr_np */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -761,6 +762,46 @@ static void success_leaves_errno_alone(void **state)
     assert_int_equal(errno, MARK);
 }
 
+// § The stack
+struct stack {
+    size_t size;
+    sem_t told;
+};
+
+static void tell_stack(void *arg, unsigned long expirations)
+{
+    struct stack *stack = arg;
+    pthread_attr_t attr;
+
+    (void)expirations;
+    if (stack->size != 0 || pthread_getattr_np(pthread_self(), &attr) != 0)
+        return;
+    pthread_attr_getstacksize(&attr, &stack->size);
+    pthread_attr_destroy(&attr);
+    sem_post(&stack->told);
+}
+
+/* With glibc that is what `ulimit -s` said when the process began; some 2 MiB if it set no limit. */
+static void a_callback_has_the_stack_that_the_c_library_gives_a_thread(void **state)
+{
+    struct stack stack = {0};
+    struct rlimit limit;
+    timer *t;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_STACK, &limit), 0);
+    sem_init(&stack.told, 0, 0);
+    assert_int_equal(timer_start(&t, 1000, tell_stack, &stack), 0);
+    await(&stack.told);
+    assert_int_equal(timer_stop(t), 0);
+    sem_destroy(&stack.told);
+    print_message("the callback's stack: %zu bytes\n", stack.size);
+    if (limit.rlim_cur == RLIM_INFINITY)
+        assert_true(stack.size > 0);
+    else
+        assert_int_equal(stack.size, limit.rlim_cur);
+}
+
 // § Failures
 static void a_period_that_cannot_be_is_refused(void **state)
 {
@@ -1026,6 +1067,7 @@ int main(void)
         cmocka_unit_test(a_callback_cannot_stop_its_own_timer),
         cmocka_unit_test(stopping_no_timer_is_allowed),
         cmocka_unit_test(success_leaves_errno_alone),
+        cmocka_unit_test(a_callback_has_the_stack_that_the_c_library_gives_a_thread),
         cmocka_unit_test(a_period_that_cannot_be_is_refused),
         cmocka_unit_test(whatever_fails_leaves_nothing_behind),
         cmocka_unit_test(the_callers_mask_is_what_it_was),

@@ -25,6 +25,10 @@
  * Does NOT clear that mask for what the callback starts: threads and programs
  * inherit it, and then SIGTERM cannot end them. Set the mask before you start
  * one.
+ * Does NOT give the callback more stack than the C library gives a thread:
+ * with glibc what `ulimit -s` says, often 8 MiB; with musl 128 KiB. What needs
+ * more than that kills the process by SIGSEGV. (Link with -Wl,-z,stack-size=N
+ * for more with musl.)
  * Knows nothing of pthread_cancel(3), neither in the callback nor in a thread
  * that is in one of the two functions. A callback returns; it must not leave
  * by longjmp(3) or pthread_exit(3).
@@ -47,7 +51,8 @@ typedef struct timer timer;
  * expirations is the number of deadlines passed since the call before: 1, or
  * more if the callback, or the machine, took too long. Deadlines that were
  * missed get one call together, at once, and the next call is again on the
- * beat; so at each call the sum of all is the number of periods passed. (A read(2) of a timerfd gives the same number.)
+ * beat; so at each call the sum of all is the number of periods passed. (A
+ * read(2) of a timerfd gives the same number.)
  *
  * Returns 0, and the caller owns *t, which has its value before the first
  * call; -1 with errno, and *t is as it was and nothing is left behind: EINVAL
