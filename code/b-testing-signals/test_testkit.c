@@ -21,7 +21,7 @@ static unsigned long long bit(int sig)
     return 1ULL << (sig - 1);
 }
 
-/* Without the two that glibc keeps for itself: what make 4.3 starts, with glibc 2.36's posix_spawn, has them ignored. */
+/* Without the two that glibc keeps for itself: what make 4.3 starts has them ignored, with glibc 2.36. */
 static unsigned long long signals_in(const struct program *p, const char *name)
 {
     const char *at = strstr(p->out, name);
