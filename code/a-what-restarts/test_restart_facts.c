@@ -2,7 +2,7 @@
  *
  * The table has it too; but here a call that is said to go on gets what it waits for, and succeeds. Some of this
  * differs from signal(7) of man-pages 6.03 on this kernel and library; those tests say so. */
-#define _GNU_SOURCE /* pipe2, recvmmsg */
+#define _GNU_SOURCE /* pipe2, ppoll, recvmmsg */
 #include <aio.h>
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -595,6 +595,27 @@ static void epoll_wait_fails_when_a_tracer_attaches_and_poll_does_not(void **sta
     assert_int_equal(status_of(pid), WENT_ON);
 }
 
+static int do_ppoll_limit(void)
+{
+    struct pollfd p = {.fd = fd[0], .events = POLLIN};
+    struct timespec hour = {.tv_sec = 3600};
+
+    return ppoll(&p, 1, &hour, NULL) == 1 ? 0 : errno;
+}
+
+/* ERESTARTNOHAND: the call writes back what is left of the time. */
+static void a_ppoll_that_was_stopped_goes_on_as_ppoll(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    pid = block(do_ppoll_limit, SYS_ppoll, NO_HANDLER);
+    disturb(pid, NO_HANDLER);
+    await_asleep(pid, SYS_ppoll);
+    send_a_byte();
+    assert_int_equal(status_of(pid), WENT_ON);
+}
+
 static int do_pause(void)
 {
     pause();
@@ -898,6 +919,7 @@ int main(void)
         TEST(epoll_wait_fails_after_stop_and_continue_and_poll_does_not),
         TEST(epoll_wait_fails_when_a_tracer_attaches_and_poll_does_not),
         TEST(a_poll_that_was_stopped_goes_on_as_restart_syscall),
+        TEST(a_ppoll_that_was_stopped_goes_on_as_ppoll),
         TEST(a_pause_goes_on_only_without_a_handler),
         TEST(io_getevents_fails_after_stop_and_continue),
         TEST(aio_suspend_is_restarted),
