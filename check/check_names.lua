@@ -69,9 +69,8 @@ for line in (lib.read(names_file) or ''):gmatch('[^\n]+') do
 end
 
 local function is_known(name)
-  if known[name] or known[name:match('[^/]*$')] then return true end
-  needed[name] = theirs[name]
-  return theirs[name]
+  needed[name] = theirs[name] -- even if a reader has given a file of his own this name: mine.c
+  return theirs[name] or known[name] or known[name:match('[^/]*$')]
 end
 
 -- Where names stand -----------------------------------------------------------------

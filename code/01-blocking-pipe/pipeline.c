@@ -1,9 +1,9 @@
 /* pipeline - ls /proc/self/fd | wc -l, made as a shell makes it.
  *
  * usage: pipeline [-h]
- * contract: silent (it is wc that prints)
+ * contract: silent
  *
- * Linux only: /proc/self/fd
+ * What appears is printed by wc. Linux only: /proc/self/fd
  */
 #define _GNU_SOURCE /* pipe2 */
 #include <err.h>

@@ -20,6 +20,7 @@ static void make_full_pipe(int fd[2], int flags)
     assert_int_equal(pipe2(fd, O_CLOEXEC | O_NONBLOCK), 0);
     while (write(fd[1], bytes, sizeof bytes) > 0)
         ;
+    assert_int_equal(fcntl(fd[0], F_SETFL, 0), 0);
     assert_int_equal(fcntl(fd[1], F_SETFL, flags), 0);
 }
 
