@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -348,16 +349,16 @@ struct reader {
     sem_t started;
     pid_t tid;
     ssize_t got;
-    char byte;
+    char bytes[8];
 };
 
-static void *read_one(void *arg)
+static void *read_some(void *arg)
 {
     struct reader *reader = arg;
 
     reader->tid = gettid();
     sem_post(&reader->started);
-    reader->got = read(reader->fd, &reader->byte, 1);
+    reader->got = read(reader->fd, reader->bytes, sizeof reader->bytes);
     return NULL;
 }
 
@@ -369,7 +370,7 @@ static pthread_t start_reader(struct reader *reader, int fd)
     memset(reader, 0, sizeof *reader);
     reader->fd = fd;
     sem_init(&reader->started, 0, 0);
-    assert_int_equal(pthread_create(&thread, NULL, read_one, reader), 0);
+    assert_int_equal(pthread_create(&thread, NULL, read_some, reader), 0);
     while (sem_wait(&reader->started) == -1)
         assert_int_equal(errno, EINTR);
     await_asleep(reader->tid, SYS_read);
@@ -424,8 +425,27 @@ static void a_close_does_not_end_a_read(void **state)
     assert_int_equal(write(ends[1], "x", 1), 1);
     pthread_join(thread, NULL);
     assert_int_equal(reader.got, 1);
-    assert_int_equal(reader.byte, 'x');
+    assert_int_equal(reader.bytes[0], 'x');
     close(ends[1]);
+}
+
+static void a_timerfd_that_is_set_earlier_wakes_who_reads_it(void **state)
+{
+    struct itimerspec in_an_hour = {.it_value = {.tv_sec = 3600}}, soon = {.it_value = {.tv_nsec = 1000}};
+    struct reader reader;
+    pthread_t thread;
+    uint64_t ticks;
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(timerfd_settime(fd, 0, &in_an_hour, NULL), 0);
+    thread = start_reader(&reader, fd);
+    assert_int_equal(timerfd_settime(fd, 0, &soon, NULL), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(reader.got, sizeof ticks);
+    memcpy(&ticks, reader.bytes, sizeof ticks);
+    assert_int_equal(ticks, 1);
+    close(fd);
 }
 
 /* ---- fork */
@@ -674,6 +694,7 @@ int main(void)
         cmocka_unit_test(shutdown_ends_a_read_from_a_socket),
         cmocka_unit_test(pthread_cancel_ends_the_thread_in_its_read),
         cmocka_unit_test(a_close_does_not_end_a_read),
+        cmocka_unit_test(a_timerfd_that_is_set_earlier_wakes_who_reads_it),
         cmocka_unit_test(a_child_has_one_thread_however_many_its_parent_has),
         cmocka_unit_test(a_child_keeps_handlers_masks_and_timerfds),
         cmocka_unit_test(a_child_loses_pending_signals_timers_and_threads),

@@ -454,6 +454,56 @@ static void a_slow_callback_gets_one_call_for_the_ticks_it_missed(void **state)
     assert_true(missed >= 1);
 }
 
+// § A thread for the signals
+/* Asks it to leave by this signal when the timer has ticked and both others sleep. */
+static void leaves_on(int sig, const char *last)
+{
+    struct program p = {.name = "signal_thread", .tick_ms = 100, .terminal = true};
+
+    program_launch(&p);
+    await_line(&p, "tick\r\n");
+    assert_int_equal(write(p.out_fd, "fool\n", 5), 5);
+    await_line(&p, "read: fool\r\n");
+    kill(p.pid, sig);
+    program_finish(&p);
+    assert_string_equal(strstr(p.out, "stopped"), last);
+    assert_int_equal(exit_status(&p), 0);
+}
+
+static void the_signal_thread_has_both_others_end(void **state)
+{
+    (void)state;
+    leaves_on(SIGINT, "stopped by signal 2 (Interrupt)\r\n");
+    leaves_on(SIGTERM, "stopped by signal 15 (Terminated)\r\n");
+}
+
+/* The end of file comes at once, and a tick takes a minute. */
+static void the_signal_thread_hears_of_the_end_of_file_as_of_a_signal(void **state)
+{
+    const char *wrapper[] = {"sh", "-c", "exec \"$0\" </dev/null", NULL};
+    struct program p = {.name = "signal_thread", .tick_ms = 60000, .wrapper = wrapper};
+
+    (void)state;
+    program_run(&p);
+    assert_string_equal(p.out, "stopped by signal 15 (Terminated)\n");
+    assert_int_equal(exit_status(&p), 0);
+}
+
+/* As in the background of a script. The SIGINT that is ignored comes first. */
+static void the_signal_thread_does_not_wait_for_a_sigint_that_is_ignored(void **state)
+{
+    struct program p = {.name = "signal_thread", .tick_ms = 100, .terminal = true, .ignored_signal = SIGINT};
+
+    (void)state;
+    program_launch(&p);
+    await_line(&p, "tick\r\n");
+    kill(p.pid, SIGINT);
+    kill(p.pid, SIGTERM);
+    program_finish(&p);
+    assert_non_null(strstr(p.out, "stopped by signal 15"));
+    assert_int_equal(exit_status(&p), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +520,9 @@ int main(void)
         cmocka_unit_test(the_child_of_a_killed_parent_leaves),
         cmocka_unit_test(the_parent_of_a_killed_child_says_so),
         cmocka_unit_test(a_slow_callback_gets_one_call_for_the_ticks_it_missed),
+        cmocka_unit_test(the_signal_thread_has_both_others_end),
+        cmocka_unit_test(the_signal_thread_hears_of_the_end_of_file_as_of_a_signal),
+        cmocka_unit_test(the_signal_thread_does_not_wait_for_a_sigint_that_is_ignored),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
