@@ -26,24 +26,16 @@
 #include "conn.h"
 #include "safe_io.h"
 
-/* The same conn.c again, with every name of conn.h another, on a kernel before 6.18: with the guard against SIGPIPE. */
-static ssize_t old_pwritev2(int fd, const struct iovec *piece, int pieces, off_t offset, int flags)
-{
-    (void)fd, (void)piece, (void)pieces, (void)offset, (void)flags;
-    errno = EOPNOTSUPP;
-    return -1;
-}
-
-#define conn_pair guarded_pair
-#define conn_adopt guarded_adopt
-#define conn_send_bytes guarded_send_bytes
-#define conn_recv_bytes guarded_recv_bytes
-#define conn_send guarded_send
-#define conn_recv guarded_recv
-#define conn_poll guarded_poll
-#define conn_fileno guarded_fileno
-#define conn_close guarded_close
-#define pwritev2 old_pwritev2
+/* The same conn.c again, with every name of conn.h another: for struct conn and the frame. */
+#define conn_pair twin_pair
+#define conn_adopt twin_adopt
+#define conn_send_bytes twin_send_bytes
+#define conn_recv_bytes twin_recv_bytes
+#define conn_send twin_send
+#define conn_recv twin_recv
+#define conn_poll twin_poll
+#define conn_fileno twin_fileno
+#define conn_close twin_close
 #include "conn.c"
 #undef conn_pair
 #undef conn_adopt
@@ -54,7 +46,6 @@ static ssize_t old_pwritev2(int fd, const struct iovec *piece, int pieces, off_t
 #undef conn_poll
 #undef conn_fileno
 #undef conn_close
-#undef pwritev2
 
 enum { MAX_SIZE = 1 << 20, MAX_ROUNDS = 1000 };
 
@@ -250,8 +241,10 @@ static bool send_one(enum kind kind, struct ends *to, size_t size)
         put_header(header, size);
         return writev(to->fd, piece, 2) == (ssize_t)size + SHORT_HEADER;
     case GUARDED:
-        return guarded_send_bytes(to->c, buffer, size) == 0;
+        to->c->has_flag = false; /* as on a kernel before 6.18 */
+        return conn_send_bytes(to->c, buffer, size) == 0;
     default:
+        to->c->has_flag = true;
         return conn_send_bytes(to->c, buffer, size) == 0;
     }
 }
@@ -281,8 +274,6 @@ static bool receive_one(enum kind kind, struct ends *from, size_t size)
     case FRAMED:
         return read(from->fd, header, sizeof header) == sizeof header &&
                bare_read_all(from->fd, get_big_endian(header, SHORT_HEADER));
-    case GUARDED:
-        return guarded_recv_bytes(from->c, buffer, sizeof buffer, &len) == 1 && len == size;
     default:
         return conn_recv_bytes(from->c, buffer, sizeof buffer, &len) == 1 && len == size;
     }

@@ -285,8 +285,13 @@ static ssize_t guarded_writev(int fd, const struct iovec *piece, int pieces)
 #endif
 
 /* writev(2), but never with SIGPIPE. */
-static ssize_t quiet_writev(conn *c, const struct iovec *piece, int pieces)
+static ssize_t quiet_writev(conn *c, struct iovec *piece, int pieces)
 {
+    if (c->is_socket)
+        return sendmsg(c->fd,
+                       &(struct msghdr){.msg_iov = piece,
+                                        .msg_iovlen = (size_t)pieces},
+                       MSG_NOSIGNAL);
     if (c->has_flag) {
         ssize_t put = pwritev2(c->fd, piece, pieces, -1, RWF_NOSIGNAL);
         if (put != -1 ||
@@ -302,12 +307,10 @@ static ssize_t quiet_writev(conn *c, const struct iovec *piece, int pieces)
  * Returns the number of bytes, more than 0, or -1. */
 static ssize_t write_pieces(conn *c, struct iovec *piece, int pieces)
 {
-    struct msghdr message = {.msg_iov = piece, .msg_iovlen = (size_t)pieces};
     ssize_t put;
 
     do {
-        put = c->is_socket ? sendmsg(c->fd, &message, MSG_NOSIGNAL)
-                           : quiet_writev(c, piece, pieces);
+        put = quiet_writev(c, piece, pieces);
     } while (put == -1 &&
              (errno == EINTR ||
               (errno == EAGAIN && wait_until(c, POLLOUT, NULL) == 1)));
@@ -373,17 +376,34 @@ int conn_send(conn *c, const char *text)
 }
 
 // § Receiving a part
-/* full_read that waits where that would stop with EAGAIN. */
-static size_t read_part(const conn *c, void *buf, size_t n)
+/* One read. Retried after EINTR; waits if it would block. */
+static inline ssize_t read_piece(const conn *c, void *buf, size_t n)
+{
+    ssize_t got;
+
+    do {
+        got = read(c->fd, buf, n);
+    } while (got == -1 &&
+             (errno == EINTR ||
+              (errno == EAGAIN && wait_until(c, POLLIN, NULL) == 1)));
+    return got;
+}
+
+/* full_read once more, of such reads. */
+static inline size_t read_part(const conn *c, void *buf, size_t n)
 {
     char *bytes = buf;
     size_t done = 0;
 
-    for (;;) {
-        done += full_read(c->fd, bytes + done, n - done);
-        if (done == n || errno != EAGAIN || wait_until(c, POLLIN, NULL) == -1)
-            return done;
+    while (done < n) {
+        ssize_t got = read_piece(c, bytes + done, n - done);
+        if (got == 0)
+            errno = 0; /* the end, and not an error */
+        if (got <= 0)
+            break;
+        done += (size_t)got;
     }
+    return done;
 }
 
 /* The stream has ended in the middle of a frame, or failed there: nobody knows
