@@ -24,12 +24,9 @@ static void become(char *argv[], int end, int standard)
     struct sigaction sa = {.sa_handler = SIG_DFL};
 
     sigemptyset(&sa.sa_mask);
-    if (dup2(end, standard) == -1 || sigaction(SIGPIPE, &sa, NULL) == -1)
-        warn("%s", argv[0]);
-    else {
+    if (dup2(end, standard) != -1 && sigaction(SIGPIPE, &sa, NULL) != -1)
         execvp(argv[0], argv); /* comes back only if it fails */
-        warn("%s", argv[0]);
-    }
+    warn("%s", argv[0]);
     _exit(127);
 }
 

@@ -342,8 +342,8 @@ static void what_a_terminal_would_not_print_is_named_all_the_same(void **state)
 
     (void)state;
     assert_int_equal(WEXITSTATUS(in_child(start_with_bad_argument, err, sizeof err)), 2);
-    assert_string_equal(err, "test_tick: unexpected argument 'a\\033[2J\\012\\134\\303\\244'': this program takes none (-h for "
-                             "help)\n");
+    assert_string_equal(err, "test_tick: unexpected argument 'a\\033[2J\\012\\134\\303\\244'': this program takes none "
+                             "(-h for help)\n");
     assert_int_equal(WEXITSTATUS(in_child(start_with_bad_tick, err, sizeof err)), 2);
     assert_string_equal(err, "test_tick: TICK_MS is '1\\0122': expected a whole number from 1 to 60000\n");
     assert_int_equal(WEXITSTATUS(in_child(start_with_long_tick, err, sizeof err)), 2);

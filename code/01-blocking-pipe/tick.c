@@ -187,9 +187,9 @@ static int stdout_lost_status(void)
     return getpid() == main_pid ? 1 : EXIT_STDOUT_LOST;
 }
 
-/* After a failed write to stdout: is there a reason to try again? EAGAIN is one,
- * although nobody here has asked for it. Whoever shares our stdout can make it
- * non-blocking; then we wait for room ourselves. */
+/* After a failed write to stdout: is there a reason to try again? EAGAIN is
+ * one, although nobody here has asked for it. Whoever shares our stdout can
+ * make it non-blocking; then we wait for room ourselves. */
 static bool stdout_goes_on(void)
 {
     struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};

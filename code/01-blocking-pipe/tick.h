@@ -27,7 +27,7 @@ enum { EXIT_STDOUT_LOST = 3 };
  * -h prints the usage and `about` (one sentence, no final newline) on stdout
  * and ends the process with status 0. Any other argument, or a TICK_MS that is
  * not a whole number from 1 to 60000, gets one line on stderr and status 2.
- * What it was is named there, with \ooo for what a terminal would not print.
+ * What it was is named there, with \012 for what a terminal would not print.
  *
  * Does NOT install a handler. */
 void program_start(int argc, char *argv[], const char *about);

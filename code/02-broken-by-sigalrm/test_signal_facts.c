@@ -732,8 +732,8 @@ static bool handler_has_run(void)
     return calls > 0;
 }
 
-/* Ignored for a hundred of its periods. Linux 6.18 delivers at once when there is a handler again, 6.1 and 6.12 when the
- * next period is over. */
+/* Ignored for a hundred of its periods. Linux 6.18 delivers at once when there is a handler again, 6.1 and 6.12 when
+ * the next period is over. */
 static void a_timer_of_timer_create_survives_being_ignored(void **state)
 {
     const struct timespec ms = {.tv_nsec = 1000000}, hundred_ms = {.tv_nsec = 100000000};
