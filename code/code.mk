@@ -127,12 +127,11 @@ record: code
 restarts: code
 	@$B/code/a-what-restarts/what_restarts
 
-##   make bench-conn  what chapter 3's library costs, beside the bare calls and Python; writes its tables
+##   make bench-conn  what chapter 3's library costs, beside the bare calls and Python; writes its table
 .PHONY: bench-conn
 wrapper := code/03-eintr-safe-wrapper
 bench-conn: $B/$(wrapper)/bench_conn
-	@$< -t -p $(wrapper)/bench_python.py >$B/bench_conn.md && cat $B/bench_conn.md
-	@sed '/system calls/,$$d' $B/bench_conn.md >$(wrapper)/bench_conn.md
+	@$< -t -p $(wrapper)/bench_python.py >$B/bench_conn.md && cp $B/bench_conn.md $(wrapper) && cat $B/bench_conn.md
 
 ##   make repeat TEST=NN-name/test_x   run one test 100 times
 .PHONY: repeat

@@ -95,6 +95,7 @@ local CALLS = {
   read = { sleeps = true, args = function(args) return first(args) .. ", …, " .. last(args) end, takes = true },
   write = { sleeps = true, args = write_args, gives = true },
   writev = { sleeps = true, args = iov_args, gives = true },
+  pwritev2 = { sleeps = true, args = iov_args, gives = true },
   recv = { sleeps = true, args = first }, recvfrom = { sleeps = true, args = first },
   accept = { sleeps = true, args = first }, accept4 = { sleeps = true, args = first },
   pipe2 = { args = nothing }, pipe = { args = nothing },

@@ -1,7 +1,7 @@
 /* bench_conn - what safe_io and conn cost, beside the bare calls and beside Python.
  *
  * usage: bench_conn [-h] [-t] [-r ROUNDS] [-p FILE]
- *     -t  Markdown tables instead of the report
+ *     -t  only the measurements between two processes, as the chapter's table
  *     -r  rounds of the measurements between two processes (default 60)
  *     -p  bench_python.py (default: the one below code/, from the top of the repository)
  *
@@ -187,8 +187,8 @@ static void report_trips(size_t n, double ns[TRIPS][MAX_ROUNDS])
         double ratio[GROUPS], middle;
         group_ratios(ns[k], ns[0], ratio);
         middle = median(ratio, GROUPS);
-        printf(as_tables ? "| %s | %s | %.0f | %+.1f %% |\n" : "%-8s %-28s %7.0f ns  %+5.1f %%\n", size_name(n),
-               names[k], median(ns[k], TRIP_ROUNDS), (middle - 1) * 100);
+        printf("%-8s %-28s %7.0f ns  %+5.1f %%\n", size_name(n), names[k], median(ns[k], TRIP_ROUNDS),
+               (middle - 1) * 100);
         snprintf(text, sizeof text, "%s %s differ from the bare calls by %+.1f %% (%+.1f ns), two runs of those by %+.1f to "
                  "%+.1f %%",
                  size_name(n), names[k], (middle - 1) * 100, (middle - 1) * bare, (low - 1) * 100, (high - 1) * 100);
@@ -204,8 +204,7 @@ static void one_process(void)
     int fd[2];
 
     check(pipe2(fd, O_CLOEXEC) == 0, "pipe2");
-    puts(as_tables ? "| bytes | written, and read back, in one process | ns | beside the bare calls |\n|--:|:--|--:|--:|"
-                   : "Written to a pipe and read back, in one process:");
+    puts("Written to a pipe and read back, in one process:");
     for (int s = 0; s < 2; s++) {
         measure_trips(fd, sizes[s], ns);
         report_trips(sizes[s], ns);
@@ -424,16 +423,18 @@ static void report_messages(int rounds)
 
 static void check_messages(int rounds)
 {
-    static const double least[SIZES] = {0.35, 0.9, 0.9};
+    static const double least[SIZES] = {0.55, 0.95, 0.9}; /* on Linux 6.18 */
     char text[160];
 
     for (int s = 0; s < SIZES; s++) {
-        double ratio = median_ratio(us[s][BARE], us[s][CONN], rounds);
-        snprintf(text, sizeof text, "%s: conn has %.2f of the speed of the bare calls, at least %.2f is wanted",
-                 size_name(sizes[s]), ratio, least[s]);
+        enum kind beside = sizes[s] == 1 << 16 ? FRAMED : BARE; /* 64 KiB and a length do not fit into a pipe */
+        double ratio = median_ratio(us[s][beside], us[s][CONN], rounds);
+        snprintf(text, sizeof text, "%s: conn has %.2f of the speed of %s, at least %.2f is wanted",
+                 size_name(sizes[s]), ratio, kind_names[beside], least[s]);
         goal(ratio >= least[s], text);
     }
-    puts("");
+    if (!as_tables)
+        puts("");
 }
 
 static void two_processes(int rounds, const char *script)
@@ -474,20 +475,18 @@ static void system_calls(void)
 {
     const int count = 100;
 
-    puts(as_tables ? "| bytes | system calls a message (strace) | read | write | writev | rt_sigprocmask | poll |\n"
-                     "|--:|:--|--:|--:|--:|--:|--:|"
-                   : "System calls a message, seen by strace (which changes who waits for whom):");
+    puts("System calls a message, seen by strace (which changes who waits for whom):");
     for (int s = 0; s < SIZES; s++)
         for (int k = 0; k < KINDS; k++) {
             double calls[CALLS] = {0};
             if (!count_calls((enum kind)k, sizes[s], 0, -1, calls) ||
                 !count_calls((enum kind)k, sizes[s], count, 1, calls)) {
-                puts(as_tables ? "| not counted | | | | | | |\n" : "not counted: strace does not run here\n");
+                puts("not counted: strace does not run here\n");
                 return;
             }
-            printf(as_tables ? "| %s | %s |" : "%-8s %-32s", size_name(sizes[s]), kind_names[k]);
+            printf("%-8s %-32s", size_name(sizes[s]), kind_names[k]);
             for (int i = 0; i < CALLS; i++)
-                printf(as_tables ? " %s%.2f |" : "  %s %.2f", as_tables ? "" : call_names[i], calls[i] / count);
+                printf("  %s %.2f", call_names[i], calls[i] / count);
             puts("");
         }
     puts("");
@@ -562,11 +561,11 @@ static void idle(void)
     for (int i = 0; i < WAITERS; i++)
         before[i] = cpu_us(pid[i]);
     nanosleep(&(struct timespec){.tv_sec = IDLE_SECONDS}, NULL);
-    printf(as_tables ? "| waiting for %d s | CPU time |\n|:--|--:|\n" : "Waiting for %d s:\n", IDLE_SECONDS);
+    printf("Waiting for %d s:\n", IDLE_SECONDS);
     for (int i = 0; i < WAITERS; i++) {
         double used = cpu_us(pid[i]) - before[i];
         bool asleep = waitpid(pid[i], NULL, WNOHANG) == 0;
-        printf(as_tables ? "| %s | %.0f µs |\n" : "%-32s %.0f us of CPU time\n", waiter_names[i], used);
+        printf("%-32s %.0f us of CPU time\n", waiter_names[i], used);
         snprintf(text, sizeof text, "%s waits asleep", waiter_names[i]);
         goal(asleep && used == 0, text);
         if (asleep) {
@@ -612,9 +611,13 @@ int main(int argc, char *argv[])
     /* python3 may fail */
     check(sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL) == 0, "sigaction");
     machine();
+    if (as_tables) {
+        two_processes(rounds, script);
+        return 0;
+    }
     one_process();
     two_processes(rounds, script);
     system_calls();
     idle();
-    return missed > 0 && !as_tables;
+    return missed > 0;
 }

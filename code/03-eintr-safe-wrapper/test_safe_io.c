@@ -3,12 +3,15 @@
 #define _GNU_SOURCE /* pipe2, F_GETPIPE_SZ */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -558,6 +561,50 @@ static void safe_waitpid_sleeps_on_when_a_signal_comes(void **state)
     expect_exit(child, 0);
 }
 
+// § What a retry does not know
+enum { ALARMS = 40, ALARM_US = 25000, LIMIT_US = 500000 };
+static volatile sig_atomic_t alarms;
+
+static void end_after_many(int number)
+{
+    struct itimerval none = {0};
+
+    (void)number;
+    if (++alarms == ALARMS)
+        setitimer(ITIMER_REAL, &none, NULL);
+}
+
+/* All alarms come before the limit is over, for it begins again with each; and then it ends the call. */
+static void a_retry_begins_the_time_limit_of_a_socket_anew(void **state)
+{
+    struct sigaction action = {.sa_handler = end_after_many, .sa_flags = SA_RESTART}, old;
+    struct itimerval every = {{0, ALARM_US}, {0, ALARM_US}};
+    struct timeval limit = {.tv_usec = LIMIT_US};
+    char byte;
+    int fd[2];
+
+    (void)state;
+    skip_if_signals_are_deferred();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+    assert_int_equal(setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    sigaction(SIGALRM, &action, &old);
+    setitimer(ITIMER_REAL, &every, NULL);
+    assert_int_equal(safe_read(fd[0], &byte, 1), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(alarms, ALARMS);
+    sigaction(SIGALRM, &old, NULL);
+    close_pipe(fd);
+}
+
+/* glibc 2.36, 2.41 and 2.43; musl leaves it. */
+static void getpwnam_of_glibc_sets_errno_to_0(void **state)
+{
+    (void)state;
+    errno = MARK;
+    assert_non_null(getpwnam("root"));
+    assert_int_equal(errno, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +631,8 @@ int main(void)
         cmocka_unit_test(safe_waitpid_tells_how_a_child_has_ended),
         cmocka_unit_test(safe_waitpid_with_WNOHANG_does_not_wait),
         cmocka_unit_test(safe_waitpid_sleeps_on_when_a_signal_comes),
+        cmocka_unit_test(a_retry_begins_the_time_limit_of_a_socket_anew),
+        cmocka_unit_test(getpwnam_of_glibc_sets_errno_to_0),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
