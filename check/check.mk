@@ -47,7 +47,7 @@ check-site: book
 check-lighthouse: book
 	@node check/check_site.mjs --lighthouse $B/html
 
-##   make check-sanitizers  the tests of the right programs again, with clang, ASan and UBSan, TSan, valgrind; musl builds
+##   make check-sanitizers  the right programs' tests again, with clang, ASan and UBSan, TSan, valgrind; musl builds
 # (test_*_facts and test_what_restarts ask the kernel, and test no code of ours.) What a sanitizer reports, on stderr or
 # by its exit status, fails the test that saw it.
 .PHONY: check-sanitizers check-clang check-asan check-tsan check-valgrind check-musl
@@ -69,10 +69,10 @@ check-tsan: export TSAN_OPTIONS := exitcode=66:atexit_sleep_ms=0
 check-tsan:
 	$(call other_build,tsan) CFLAGS='$(CFLAGS) -fsanitize=thread'
 
-# The programs under valgrind, and then the tests that are all in one process. valgrind needs descriptors 0 to 2 for
-# itself, so test_every_program, which closes them, is left out.
+# The programs under valgrind, and then the tests that are all in one process. valgrind needs descriptors 0 to 2 and some
+# signals for itself, so test_every_program, which closes those, and test_testkit, which blocks these, are left out.
 valgrind := valgrind -q --error-exitcode=99
-valgrind_alone := $(addprefix $B/$(wrapper)/,test_safe_io test_conn test_conn_faults test_fault_matrix) $B/$(timer)/test_timer
+in_one_process := $(addprefix $(wrapper)/test_,safe_io conn conn_faults fault_matrix) $(timer)/test_timer
 check-valgrind: export STORM_US := 5000
 check-valgrind: export STORM_LARGEST := 1048576
 check-valgrind: export TIMER_STARTS := 300
@@ -80,8 +80,8 @@ check-valgrind: export TIMER_BEATS := 20000
 check-valgrind: export WAIT_ROUNDS := 300
 check-valgrind: code
 	+@TESTKIT_RUNNER='$(valgrind) --leak-check=full' $(MAKE) --no-print-directory B=$B/valgrind \
-		$(filter-out %/test_every_program.run,$(patsubst $B/%,$B/valgrind/%,$(right_runs)))
-	@for t in $(valgrind_alone:$B/%=$B/valgrind/%); do \
+		$(filter-out %/test_every_program.run %/test_testkit.run,$(patsubst $B/%,$B/valgrind/%,$(right_runs)))
+	@for t in $(in_one_process:%=$B/valgrind/%); do \
 		$(valgrind) $$t >$B/valgrind.log 2>&1 || { cat $B/valgrind.log; exit 1; }; \
 	done
 	@for p in thread_timer slow_callback; do \

@@ -1,10 +1,10 @@
 -- Does every name of a thing of ours name something that there is? lua5.4 check/check_names.lua BUILD [NAMES]
 --
--- After a program, a test, a function or a chapter has got another name, this says where its old one still stands: in the
--- text (what is set as code there, BUILD/book.json), in comments of code, and, for the names of folders, anywhere in the
--- repository. A name is looked at if it looks like one of ours: words_with_underscores, name.c, NN-name. It is known if
--- some code of the repository has it (outside comments and strings), if a file has it, or if NAMES (check/names.txt)
--- lists it as somebody else's; a name listed there that nothing needs is a mistake, too.
+-- After a program, a test, a function or a chapter has got another name, this says where its old one still stands: in
+-- the text (what is set as code there, BUILD/book.json), in comments of code, and, for the names of folders, anywhere
+-- in the repository. A name is looked at if it looks like one of ours: words_with_underscores, name.c, NN-name. It is
+-- known if some code of the repository has it (outside comments and strings), if a file has it, or if NAMES
+-- (check/names.txt) lists it as somebody else's; a name listed there that nothing needs is a mistake, too.
 -- Each mistake is one line, FILE:LINE: message. Exit status: 0, 1 if there are any, 2 for bad usage.
 
 local here = arg[0]:match('^.*/') or ''
@@ -53,7 +53,9 @@ local function learn(path, text)
   end
   local language = language_of(path)
   if path:find('/test_[%w_]+%.lua$') then return end -- they have names of their own
-  if not (language or path:find('%.lua$') or path:find('%.m?js$') or path:find('%.mk$') or path:find('%.sh$')) then return end
+  if not (language or path:find('%.lua$') or path:find('%.m?js$') or path:find('%.mk$') or path:find('%.sh$')) then
+    return
+  end
   if not language then return learn_words(text) end
   for class, first, last in source.tokens(text, language) do
     if class ~= 'co' and class ~= 'st' then learn_words(text:sub(first, last)) end
@@ -75,7 +77,8 @@ end
 
 -- Where names stand -----------------------------------------------------------------
 
-local FILE_NAME = { c = true, h = true, py = true, lua = true, mjs = true, transcript = true, trace = true, list = true }
+local FILE_NAME = { c = true, h = true, py = true, lua = true, mjs = true, transcript = true, trace = true,
+  list = true }
 
 local function looks_like_ours(word)
   return word:find('^[%l][%w]*_[%w_]*%w$') or FILE_NAME[word:match('^[%w_/-]+%.(%a+)$')]
@@ -85,7 +88,9 @@ local function check_words(text, file, line, what)
   for word in text:gmatch('[%w_./-]+') do
     word = word:gsub('^[./]+', ''):gsub('[./]+$', '')
     local is_pattern = word:find('%u%u') -- NAME.c stands for any
-    if looks_like_ours(word) and not is_pattern and not is_known(word) then complain(file, line, '%s: nothing is called %s', what, word) end
+    if looks_like_ours(word) and not is_pattern and not is_known(word) then
+      complain(file, line, '%s: nothing is called %s', what, word)
+    end
   end
 end
 

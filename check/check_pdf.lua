@@ -3,8 +3,9 @@
 -- Asks poppler's tools: that the file is tagged, says that it is PDF/UA-1, has a title and an outline that names every
 -- chapter of build/contents.json (or with -t, these titles); that every font is embedded, and is one of ours; that no
 -- text leaves the page's text block but where it may, which is on the pages that FILE.json, written by the typesetter,
--- calls wide; and that pages end and begin well: no caption of a listing and no heading is the last line of its page, no
--- brace of a program the first, and no page within a chapter has only a line or two. Exit status: 0, or 1 for mistakes.
+-- calls wide; and that pages end and begin well: no caption of a listing and no heading is the last line of its page,
+-- no brace of a program the first, and no page within a chapter has only a line or two. Exit status: 0, or 1 for
+-- mistakes.
 
 local here = arg[0]:match('^.*/') or ''
 local lib = dofile(here .. '../weave/lib.lua')
@@ -128,7 +129,7 @@ end
 
 -- The titles of the chapters and of what is before and after them, as the outline has them: without code's backticks.
 local function titles()
-  local book = json.decode(lib.read('build/contents.json') or error('check_pdf: no build/contents.json: run make first', 0))
+  local book = json.decode(assert(lib.read('build/contents.json'), 'check_pdf: no build/contents.json: run make first'))
   local words = assert(dofile('pandoc/words.lua').of(book.lang))
   local found = { words.preface, words.index, words.glossary, words.answers }
   for _, chapter in ipairs(book.contents) do table.insert(found, (chapter.title:gsub('`', ''))) end

@@ -655,8 +655,8 @@ export async function motion(visit) {
 
 // ---------------------------------------------------------------------------------------------------- all of them
 
-// How deep a page is looked at. EACH: what any page may get wrong by what it says. LOOKS: how its parts look; so this is
-// for pages with a part that none before had. ALL: what takes long, too.
+// How deep a page is looked at. EACH: what any page may get wrong by what it says. LOOKS: how its parts look; so this
+// is for pages with a part that none before had. ALL: what takes long, too.
 const EACH = 1, LOOKS = 2, ALL = 3;
 
 // How a page is visited, and what is checked then, in this order.
@@ -777,8 +777,8 @@ export function pagesOf(folder) {
   return [...all.filter(name => !name.includes("/")), ...all.filter(name => name.includes("/"))];
 }
 
-// Which pages get all checks: those of the book, but for book.html, which is all of them once more; and of the programs'
-// the shortest and the longest of each language. Who names a page gets all checks on it.
+// Which pages get all checks: those of the book, but for book.html, which is all of them once more; and of the pages of
+// programs the shortest and the longest of each language. Who names a page gets all checks on it.
 export function pagesForAll(folder, pages) {
   const size = name => fs.statSync(path.join(folder, name)).size;
   const kinds = new Map();
@@ -786,7 +786,8 @@ export function pagesForAll(folder, pages) {
     const kind = name.match(/\.(\w+)\.html$/)?.[1];
     kinds.set(kind, [...kinds.get(kind) ?? [], name]);
   }
-  const ends = [...kinds.values()].map(some => some.sort((a, b) => size(a) - size(b))).flatMap(some => [some[0], some.at(-1)]);
+  const bySize = [...kinds.values()].map(some => some.sort((a, b) => size(a) - size(b)));
+  const ends = bySize.flatMap(some => [some[0], some.at(-1)]);
   return new Set([...pages.filter(name => !name.includes("/") && name !== "book.html"), ...ends]);
 }
 

@@ -1,9 +1,10 @@
 -- Is every word of the book spelled right? lua5.4 check/check_spelling.lua [-w WORDS] BUILD SOURCE...
 --
--- Asks aspell (American English) about the text of the book and of README and the like (BUILD/book.json), without what is
--- set as code there, and about the comments of each SOURCE. Right are also the words in WORDS (check/words.txt) and the
--- names that some SOURCE's code has, as a whole and between their _. Prints each unknown word with where it stands
--- first, and each of WORDS that nobody uses. Exit status: 0, 1 if there is such a word, 2 for bad usage or without aspell.
+-- Asks aspell (American English) about the text of the book and of README and the like (BUILD/book.json), without what
+-- is set as code there, and about the comments of each SOURCE. Right are also the words in WORDS (check/words.txt) and
+-- the names that some SOURCE's code has, as a whole and between their _. Prints each unknown word with where it stands
+-- first, and each of WORDS that nobody uses. Exit status: 0, 1 if there is such a word, 2 for bad usage or without
+-- aspell.
 
 local here = arg[0]:match('^.*/') or ''
 local lib = dofile(here .. '../weave/lib.lua')

@@ -6,7 +6,8 @@ local FILE = 'chapters/01-a-pipe.md'
 
 function mini.before()
   write('code/01-a-pipe/two_as_one.c', '/* two_as_one - calls read_all. */\nint read_all(int fd) { return fd; }\n')
-  write('code/01-a-pipe/test_pipe.c', '/* No other_name here: "not_in_a_string". */\nvoid the_end_is_seen(void) { read_all(0); }\n')
+  write('code/01-a-pipe/test_pipe.c', '/* No other_name here: "not_in_a_string". */\nvoid the_end_is_seen(void) { '
+    .. 'read_all(0); }\n')
   write('names.txt', '# theirs\nfull-read.h\n')
   write(FILE, '# Pipe\n\n`two_as_one` calls `read_all`, and `read(2)`; see `full-read.h` and `./two_as_one`.\n')
 end

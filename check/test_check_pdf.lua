@@ -25,7 +25,8 @@ end
 -- A PDF of this text; what the check says of it.
 local function finds(name, text, fault, title)
   local said_first, made = set(name, text)
-  local said, ok = lib.output_of(('%s check/check_pdf.lua -t %s %s/%s.pdf'):format(arg[-1], title or 'One', folder, name))
+  local said, ok = lib.output_of(('%s check/check_pdf.lua -t %s %s/%s.pdf'):format(arg[-1], title or 'One', folder,
+    name))
   if fault then ok = not ok and said:find(fault, 1, true) ~= nil end
   check(name, made and ok, said_first .. said)
 end
@@ -34,7 +35,8 @@ finds('a-whole-one', head .. 'Text.')
 local wide = '#box(width: 150mm, align(right)[overfull])'
 finds('overfull', head .. wide, '"overfull" ends 8.0 mm right')
 finds('a-wide-page', head .. '#context [#metadata(here().page())<wide>]' .. wide)
-finds('a-wide-page-before', head .. '#context [#metadata(here().page())<wide>] #pagebreak() ' .. wide, 'page 2: "overfull"')
+finds('a-wide-page-before', head .. '#context [#metadata(here().page())<wide>] #pagebreak() ' .. wide,
+  'page 2: "overfull"')
 finds('too-far-left', head .. '#move(dx: -20mm)[left]', '"left" begins 20.0 mm left')
 finds('parted-caption', head .. '#raw("01-pipe/pipe.c") · _A pipe_ #pagebreak() Text.', 'page 1 ends with a caption')
 finds('empty-page', head .. '#pagebreak() #pagebreak() Text.', 'page 2 is empty')

@@ -58,12 +58,13 @@ const server = await serve(folder), browser = await launch();
 const elsewhere = await serve(path.join(html, "figures"));
 const windows = await openWindows(browser, server.root, pathToFileURL(folder).href + "/");
 
-// Break something: all the named checks have to report it, each in a line that has a word in it, and no other check. (Of
-// those that take long, only the one that the test is about, and the named ones, are asked; with "all:", all of them.)
+// Break something: all the named checks have to report it, each in a line that has a word in it, and no other check.
+// (Of those that take long, only the one that the test is about, and the named ones, are asked; with "all:", all.)
 const long = ["keyboard", "links", "tools"];
 function broken(name, edit, expected, file = chapter) {
   const about = name.split(":")[0];
-  const wanted = names.filter(check => about === "all" || !long.includes(check) || check === about || check in expected);
+  const wanted = names.filter(check => about === "all" || !long.includes(check) || check === about ||
+    check in expected);
   test(name, async () => {
     plant(edit);
     const mistakes = await checkPage(windows, file, { wanted });

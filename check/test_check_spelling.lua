@@ -21,7 +21,8 @@ end
 
 spelling('right words', { [TEXT] = '# Pipe\n\nFrobnicate a pipe, `recieve` and its [end](https://example.org/teh). It’s'
   .. ' right.\n\n```\nteh code\n```\n' })
-spelling('a wrong word', { [TEXT] = '# Pipe\n\nFrobnicate.\n\n```\nrecieve\n```\n\nYou recieve it.\n' }, TEXT .. ':9: recieve')
+spelling('a wrong word', { [TEXT] = '# Pipe\n\nFrobnicate.\n\n```\nrecieve\n```\n\nYou recieve it.\n' }, TEXT
+  .. ':9: recieve')
 spelling('a wrong word beside code', { [TEXT] = '# Pipe\n\nFrobnicate `n` when, wehn `n`.\n' }, TEXT .. ':3: wehn')
 spelling('in a list in a quote', { [TEXT] = '# Pipe\n\n> - frobnicate\n> - teh end\n' }, TEXT .. ':4: teh')
 spelling('in a heading', { [TEXT] = '# Pipe\n\n## Teh pipe\n\nFrobnicate.\n' }, TEXT .. ':3: Teh')

@@ -104,7 +104,8 @@ local CALLS = {
   clock_nanosleep = { sleeps = true, args = dots }, nanosleep = { sleeps = true, args = dots },
   pause = { sleeps = true, args = nothing }, rt_sigsuspend = { name = "sigsuspend", sleeps = true, args = dots },
   rt_sigtimedwait = { name = "sigtimedwait", sleeps = true, args = dots },
-  poll = { sleeps = true, args = dots }, ppoll = { sleeps = true, args = function(args) return args:match("fd=(%d+)") or "…" end },
+  poll = { sleeps = true, args = dots },
+  ppoll = { sleeps = true, args = function(args) return args:match("fd=(%d+)") or "…" end },
   select = { sleeps = true, args = dots }, pselect6 = { sleeps = true, args = dots },
   futex = { sleeps = true, args = function(args) return args:find("WAKE") and "wake" or "wait" end },
   wait4 = { name = "waitpid", sleeps = true, args = nothing }, waitid = { sleeps = true, args = nothing },
@@ -183,7 +184,8 @@ local function parse_event(trace, n, line)
     local event = form(text)
     if event then
       if event.call and not CALLS[event.call] then
-        return complain(trace.path, n, "the call %s is not known: leave it out (# KEEP ...) or add it to CALLS", event.call)
+        return complain(trace.path, n, "the call %s is not known: leave it out (# KEEP ...) or add it to CALLS",
+          event.call)
       end
       event.t, event.role, event.line = tonumber(t), role, n
       return event
@@ -200,7 +202,9 @@ local function join(trace, event, open)
       return complain(trace.path, event.line, "%s is resumed, but was not begun", event.call)
     end
     local whole = parse_call(before.call .. "(" .. before.args .. event.rest)
-    if not whole then return complain(trace.path, event.line, "the end of %s cannot be read: %s", event.call, event.rest) end
+    if not whole then
+      return complain(trace.path, event.line, "the end of %s cannot be read: %s", event.call, event.rest)
+    end
     before.args, before.result = whole.args, whole.result
     before.duration, before.unfinished, open[event.role] = event.t - before.t, nil, nil
     if whole.duration > 0 then before.duration = whole.duration end
@@ -225,7 +229,7 @@ local function add_event(trace, event, open)
   if event.kind ~= "resumed" then table.insert(trace.events, event) end
 end
 
-local function read_head(trace, n, line)
+local function read_head(trace, line)
   for _, rule in ipairs(head_lines) do
     local a, b = line:match(rule[1])
     if a then
@@ -265,7 +269,7 @@ local function load_trace(path)
   for line in text:gmatch("([^\n]*)\n?") do
     n = n + 1
     if line:find("^[#$@]") and not trace.checked then
-      read_head(trace, n, line)
+      read_head(trace, line)
     elseif line ~= "" then
       if not trace.checked and not check_head(trace, n) then return nil end
       local cut = line:match("^%.%.%. (%d+) events left out$")
@@ -321,7 +325,8 @@ local function link_signals(list)
       event.signal_event.returns = event
     elseif event.kind == "call" and #handlers == 0 then
       local from = asked
-      if from and from.call == event.call and from.args:match("^%d*") == event.args:match("^%d*") and is_restart(from) then
+      if from and from.call == event.call and from.args:match("^%d*") == event.args:match("^%d*")
+        and is_restart(from) then
         local back = list[i - 1]
         event.again = back.call == "rt_sigreturn" and (back.restarts and "restarted" or "again")
           or back.kind == "signal" and "restarted" or nil
@@ -353,7 +358,9 @@ local function find_sources(trace)
         if not last_at[name] or event.t - last_at[name] > 0.02 then index[name] = (index[name] or 0) + 1 end
         last_at[name] = event.t
         event.source = list[index[name]]
-        if not event.source then complain(trace.path, event.line, "the head does not say where this %s comes from", name) end
+        if not event.source then
+          complain(trace.path, event.line, "the head does not say where this %s comes from", name)
+        end
       elseif name == "SIGALRM" then
         event.source = "timer"
       else
@@ -430,7 +437,7 @@ end
 
 local words_of = {}
 
-function words_of.call(trace, event)
+function words_of.call(_, event)
   local text = ("%s calls %s"):format(who(event), shown_call(event))
   if event.again == "restarted" then text = ("%s is put back into %s"):format(who(event), shown_call(event)) end
   if event.again == "again" then text = text .. " again" end
@@ -451,9 +458,10 @@ function words_of.call(trace, event)
   return text .. (result ~= "" and ", which returns " .. result or "") .. pipe
 end
 
-function words_of.woken(trace, event)
+function words_of.woken(_, event)
   local result = shown_result(event):gsub("^= ", "")
-  local text = ("%s wakes from %s after %s"):format(who(event), CALLS[event.call].name or event.call, time_in_words(event.duration))
+  local text = ("%s wakes from %s after %s"):format(who(event), CALLS[event.call].name or event.call,
+    time_in_words(event.duration))
   if is_restart(event) then return text .. (": interrupted (%s)"):format(result) end
   return text .. (result ~= "" and ", which returns " .. result or "")
     .. (event.out_of and (": %s bytes out of the pipe"):format(event.result) or "")
@@ -461,7 +469,8 @@ end
 
 function words_of.signal(_, event)
   local from = event.source == "timer" and ", from its timer" or event.source and ", from " .. event.source or ""
-  local what = event.handled and "; its handler runs" or event.deadly and "; it has no handler for it" or "; no handler runs"
+  local what = event.handled and "; its handler runs" or event.deadly and "; it has no handler for it"
+    or "; no handler runs"
   return ("%s gets %s%s%s"):format(who(event), event.signal, from, what)
 end
 
@@ -505,7 +514,9 @@ local function rows_of(trace)
     elseif has_lane[event.role] or event.into then -- of a role without a lane, only what reaches the others
       event.slept = event.kind == "call" and has_slept(event)
       add({ t = event.t, event = event, part = event.slept and "begin" or nil })
-      if event.slept and not event.unfinished then add({ t = event.t + event.duration, event = event, part = "end" }) end
+      if event.slept and not event.unfinished then
+        add({ t = event.t + event.duration, event = event, part = "end" })
+      end
     end
   end
   local final = 0
@@ -628,7 +639,9 @@ function Picture:label(place, class, y, text)
   local without_result = text:match('^(write%(%d, ".*"%)) = %d+$') -- that all was written is the least of it
   if without_result and length(text) * width > place.to - place.from then text = without_result end
   if length(text) * width > place.to - place.from then text = text:gsub(" = 0$", "") end
-  if text:find("^sigreturn, ") and length(text) * width > place.to - place.from then text = text:gsub(", [%w_]+ =", ", … =") end
+  if text:find("^sigreturn, ") and length(text) * width > place.to - place.from then
+    text = text:gsub(", [%w_]+ =", ", … =")
+  end
   text = fitted(text, place.to - place.from, width)
   if place.side == "left" then self:text(class, "end", place.to, y + 4, text)
   else self:text(class, "start", place.from, y + 4, text) end
@@ -654,11 +667,13 @@ end
 
 -- The lane itself: line, box, dashes, by the events of its role.
 local function draw_lane(picture, trace, role, bottom)
-  local place, x = trace.place[role], trace.place[role].lane
+  local x = trace.place[role].lane
   local list = of_role(trace, role)
   local y = list[1].y - 10
   for _, event in ipairs(trace.events) do
-    if event.kind == "call" and CALLS[event.call].makes and event.result:match("<(%w+)>") == role then y = event.y + 8 end
+    if event.kind == "call" and CALLS[event.call].makes and event.result:match("<(%w+)>") == role then
+      y = event.y + 8
+    end
   end
   local finish, ended = bottom, nil
   for _, event in ipairs(list) do if event.kind == "ended" then finish, ended = event.y, event end end
@@ -730,7 +745,9 @@ function draw.call(picture, trace, event, row, rows)
     draw_sleep(picture, trace, rows, event)
   elseif row.part == "end" then
     words = shown_result(event)
-    if event.out_of then picture:from_kernel(place, row.y, event.result .. (event.result == "1" and " byte" or " bytes")) end
+    if event.out_of then
+      picture:from_kernel(place, row.y, event.result .. (event.result == "1" and " byte" or " bytes"))
+    end
   else
     words = shown_whole(event)
     if event.repeated then words = ("%d × %s"):format(event.repeated, words:gsub('"[^"]*…"', "")) end
@@ -777,26 +794,32 @@ function draw.cut(picture, trace, event, row)
   picture:box("paper", 0, y - 9, WIDTH, 20)
   for _, at in ipairs { y - 9, y + 11 } do
     local d = {}
-    for x = 0, WIDTH - 8, 12 do table.insert(d, ("%s%s %sL%s %s"):format(x == 0 and "M" or "L", x, num(at), x + 6, num(at + 3))) end
+    for x = 0, WIDTH - 8, 12 do
+      table.insert(d, ("%s%s %sL%s %s"):format(x == 0 and "M" or "L", x, num(at), x + 6, num(at + 3)))
+    end
     picture:add('<path class="tear" d="%s"/>', table.concat(d))
   end
-  picture:text("words", "middle", (WIDTH + trace.left_out) / 2, y + 6, ("%d more events like these, left out"):format(event.count))
+  picture:text("words", "middle", (WIDTH + trace.left_out) / 2, y + 6,
+    ("%d more events like these, left out"):format(event.count))
 end
 
 -- What the pipes hold, from the moment bytes are written to that when they are read.
-local function draw_pipes(picture, trace, rows, bottom)
+local function draw_pipes(picture, rows, bottom)
   local used, column = {}, {}
   for _, row in ipairs(rows) do
     local pipe = row.event.into or row.event.out_of
     if pipe and not column[pipe] then table.insert(used, pipe); column[pipe] = #used end
   end
   local width = (KERNEL.to - KERNEL.from - 8) / math.max(#used, 1)
-  for pipe, i in pairs(column) do pipe.x, pipe.width = KERNEL.from + 4 + (i - 1) * width, width - (#used > 1 and 3 or 0) end
+  for pipe, i in pairs(column) do
+    pipe.x, pipe.width = KERNEL.from + 4 + (i - 1) * width, width - (#used > 1 and 3 or 0)
+  end
   local function close(pipe, y)
     if pipe.held and pipe.held > 0 and y > pipe.since then
       picture:box("held", pipe.x, pipe.since, pipe.width, y - pipe.since, 2)
       local words = #used == 1 and pipe.held .. " bytes" or tostring(pipe.held)
-      picture:text("note", "middle", pipe.x + pipe.width / 2, pipe.since + (y - pipe.since > 24 and 14 or (y - pipe.since) / 2 + 4), words)
+      picture:text("note", "middle", pipe.x + pipe.width / 2, pipe.since + (y - pipe.since > 24 and 14
+        or (y - pipe.since) / 2 + 4), words)
     end
     pipe.since = y
   end
@@ -845,7 +868,9 @@ local function draw_times(picture, trace, rows)
         picture:text("tick", "end", 58 + trace.left_out, row.y - 12, ("tick %g"):format(whole))
       end
     end
-    if row.gap then picture:add('<path class="gap" d="M%s %sv11"/>', num(50 + trace.left_out), num(row.y - ROW - 16)) end
+    if row.gap then
+      picture:add('<path class="gap" d="M%s %sv11"/>', num(50 + trace.left_out), num(row.y - ROW - 16))
+    end
   end
 end
 
@@ -855,7 +880,8 @@ local STYLE = ([[
 .run .time{font-size:11px;fill:@{day.quiet}}
 .run .time,.run .tick{text-anchor:end}
 .run .head,.run .note{text-anchor:middle}
-.run .head,.run .words,.run .note,.run .tick,.run .foot{font-family:"TeX Gyre Pagella",Palatino,"Palatino Linotype",Georgia,serif}
+.run .head,.run .words,.run .note,.run .tick,.run .foot{font-family:]]
+  .. [["TeX Gyre Pagella",Palatino,"Palatino Linotype",Georgia,serif}
 .run .head{font-size:15px;font-weight:bold}
 .run .words,.run .tick,.run .foot{font-style:italic;font-size:12px}
 .run .foot{fill:@{day.quiet}}
@@ -942,7 +968,7 @@ local function svg_of(trace, name)
       picture:text("head", "middle", trace.place[lane].lane, 28, lane)
     end
   end
-  draw_pipes(picture, trace, rows, bottom)
+  draw_pipes(picture, rows, bottom)
   draw_sources(picture, rows)
   for _, lane in ipairs(trace.lanes) do
     if lane ~= "kernel" and #of_role(trace, lane) > 0 then draw_lane(picture, trace, lane, bottom) end
@@ -953,7 +979,8 @@ local function svg_of(trace, name)
   picture:text("foot", "middle", (WIDTH + trace.left_out) / 2, height - 9,
     ("Recorded under strace, which makes every call slower, at ticks of %g ms."):format(trace.tick * 1000))
   return table.concat({
-    ('<svg xmlns="http://www.w3.org/2000/svg" class="run" width="%d" height="%d" viewBox="%d 0 %d %d" role="img" aria-labelledby="%s-title" aria-describedby="%s-desc">')
+    ('<svg xmlns="http://www.w3.org/2000/svg" class="run" width="%d" height="%d" viewBox="%d 0 %d %d" role="img" '
+      .. 'aria-labelledby="%s-title" aria-describedby="%s-desc">')
       :format(WIDTH - trace.left_out, height, trace.left_out, WIDTH - trace.left_out, height, name, name),
     ('<title id="%s-title">%s</title>'):format(name, escape(trace.title)),
     ('<desc id="%s-desc">%s</desc>'):format(name, escape(in_words(trace, rows))),
@@ -965,7 +992,8 @@ end
 -- The command line --------------------------------------------------------------------------------
 
 local function usage(message)
-  io.stderr:write("figure: ", message, "\nusage: lua5.4 weave/figure.lua [--check] [-o FOLDER] [-m FILE.md]... FILE.trace...\n")
+  io.stderr:write("figure: ", message, "\nusage: lua5.4 weave/figure.lua [--check] [-o FOLDER] [-m FILE.md]... "
+    .. "FILE.trace...\n")
   os.exit(2)
 end
 

@@ -27,7 +27,8 @@ function M.fragments(text, complain)
   for n, line in ipairs(lines) do
     local name = line:match('^// § (%S.-)%s*$') or line:match('^# § (%S.-)%s*$')
     if name and fragments[name] then
-      complain(n, ('fragment "%s" is already on line %d: a name is used once in a file'):format(name, fragments[name].line))
+      complain(n, ('fragment "%s" is already on line %d: a name is used once in a file'):format(name,
+        fragments[name].line))
     elseif name then
       if open then open.last = n - 1 end
       open = { name = name, number = #fragments + 1, line = n, first = n + 1, last = #lines }

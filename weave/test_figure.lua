@@ -101,9 +101,12 @@ test("a pipe, a fork, bytes in and out, and both ends", function()
     .. "0.501000 parent --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=<child>, si_status=0} ---\n"
     .. "0.501100 parent wait4(<child>, [{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = <child> <0.000050>\n"
     .. "0.501300 parent +++ exited with 0 +++\n")
-  for _, part in ipairs { ">pipe2() = [3, 4]<", ">fork() = child<", ">read(3, …, 16)<", ">asleep in read, 499.5 ms<", ">tick 5<",
+  for _, part in ipairs { ">pipe2() = [3, 4]<", ">fork() = child<", ">read(3, …, 16)<", ">asleep in read, 499.5 ms<",
+    ">tick 5<",
     '>= 16 &quot;fool&quot;<', '>write(4, &quot;fool&quot;) = 16<', ">16 bytes<", 'class="held"', ">exited, status 0<",
-    ">SIGCHLD<", ">waitpid() = child, exit 0<", 'class="fork-head"', ">parent<", ">kernel<", ">child<" } do has(svg, part) end
+    ">SIGCHLD<", ">waitpid() = child, exit 0<", 'class="fork-head"', ">parent<", ">kernel<", ">child<" } do
+    has(svg, part)
+  end
   is(times(svg, 'class="asleep"'), 1)
   is(times(svg, 'class="flow-head"'), 2)
   is(times(svg, 'class="end"'), 2)
@@ -111,11 +114,14 @@ test("a pipe, a fork, bytes in and out, and both ends", function()
 end)
 
 test("a picture has a title and tells all in words, and its ids have its name", function()
-  local svg = picture(PIPE .. FORK .. '0.001000 child read(3, "ab", 2) = 2 <0.100000>\n0.101500 child +++ exited with 3 +++\n')
+  local svg = picture(PIPE .. FORK .. '0.001000 child read(3, "ab", 2) = 2 <0.100000>\n0.101500 child +++ exited with '
+    .. '3 +++\n')
   has(svg, '<title id="figure-01-x-title">Two &lt;processes&gt;</title>')
   has(svg, 'aria-labelledby="figure-01-x-title" aria-describedby="figure-01-x-desc"')
-  has(svg, "0.050 ms: the parent calls fork(), which returns child.\n1.000 ms: the child calls read(3, …, 2) and sleeps.\n"
-    .. '101.000 ms: the child wakes from read after 100.000 ms, which returns 2 &quot;ab&quot;: 2 bytes out of the pipe.\n'
+  has(svg, "0.050 ms: the parent calls fork(), which returns child.\n1.000 ms: the child calls read(3, …, 2) and "
+    .. "sleeps.\n"
+    .. '101.000 ms: the child wakes from read after 100.000 ms, which returns 2 &quot;ab&quot;: 2 bytes out of the '
+      .. 'pipe.\n'
     .. "101.500 ms: the child ends with exit status 3.</desc>")
 end)
 
@@ -173,14 +179,16 @@ test("a call in two parts is joined", function()
 end)
 
 test("an unfinished call sleeps to the end of the picture", function()
-  local svg = picture(PIPE .. FORK .. "0.001000 child read(3,  <unfinished ...>\n0.500000 parent close(3) = 0 <0.000010>\n")
+  local svg = picture(PIPE .. FORK .. "0.001000 child read(3,  <unfinished ...>\n0.500000 parent close(3) = 0 "
+    .. "<0.000010>\n")
   has(svg, ">asleep in read<")
   is(times(svg, 'class="asleep"'), 1)
   has(svg, "and sleeps until the end of the picture.")
 end)
 
 test("a call that its process did not survive ends with it", function()
-  local svg = picture(PIPE .. FORK .. "0.001000 child read(3,  <unfinished ...>\n0.500000 child +++ killed by SIGKILL +++\n")
+  local svg = picture(PIPE .. FORK .. "0.001000 child read(3,  <unfinished ...>\n0.500000 child +++ killed by SIGKILL "
+    .. "+++\n")
   has(svg, ">asleep in read, 499 ms<")
   has(svg, ">killed by SIGKILL<")
 end)
@@ -188,7 +196,8 @@ end)
 test("equal short reads become one line with their number", function()
   local reads = {}
   for i = 1, 5 do reads[i] = ('0.00%d000 child read(3, "\\0\\0"..., 4096) = 4096 <0.000010>\n'):format(i) end
-  local svg = picture(PIPE .. FORK .. '0.000900 parent write(4, "\\0\\0"..., 20480) = 20480 <0.000010>\n' .. table.concat(reads))
+  local svg = picture(PIPE .. FORK .. '0.000900 parent write(4, "\\0\\0"..., 20480) = 20480 <0.000010>\n'
+    .. table.concat(reads))
   has(svg, "5 × read(3, …, 4096) = 4096")
   has(svg, ">20480 bytes<")
   has(svg, "5 times")
@@ -207,14 +216,16 @@ test("a thread is made by pthread_create; a role without a lane shows what it wr
     .. '0.200000 parent writev(4, [{iov_base="\\4", iov_len=1}, {iov_base="fool", iov_len=4}], 2) = 5 <0.000020>\n'
     .. '0.200100 main read(3, "\\4", 1) = 1 <0.000020>\n',
     "# TITLE=t\n# TICK_MS=100\n# ROLES=parent main timer\n# LANES=main kernel timer\n$ ./x\n")
-  for _, part in ipairs { ">pthread_create() = timer<", ">asleep in futex, 99 ms<", ">= −1 ETIMEDOUT<", ">parent<", ">5 bytes<" } do
+  for _, part in ipairs { ">pthread_create() = timer<", ">asleep in futex, 99 ms<", ">= −1 ETIMEDOUT<", ">parent<",
+    ">5 bytes<" } do
     has(svg, part)
   end
   lacks(svg, ">pipe2() = [3, 4]<")
 end)
 
 test("nothing reaches over the frame, and labels of one lane have rows of their own", function()
-  local svg = picture(PIPE .. FORK .. '0.001000 child write(1, "' .. ("long "):rep(30) .. '\\n", 151) = 151 <0.000010>\n'
+  local svg = picture(PIPE .. FORK .. '0.001000 child write(1, "' .. ("long "):rep(30)
+    .. '\\n", 151) = 151 <0.000010>\n'
     .. '0.001100 parent write(1, "' .. ("long "):rep(30) .. '\\n", 151) = 151 <0.000010>\n')
   local width = tonumber(svg:match('width="(%d+)"'))
   local seen = 0
@@ -239,23 +250,44 @@ end)
 
 -- Bad traces
 
-test("a log that ends within a line", function() refused(TRACE .. ":9: the last line is cut off", PIPE .. "0.000050 parent close(3) = 0 <0.000300>") end)
-test("a log that ends within a call", function() refused(TRACE .. ":9: expected a call, a signal or an ending, found: read(3,", PIPE .. '0.000050 parent read(3, "fo\n') end)
-test("a log that ends within a time", function() refused(TRACE .. ":9: expected `SECONDS ROLE EVENT`", PIPE .. "0.0000\n") end)
-test("garbage", function() refused(TRACE .. ":8: expected `SECONDS ROLE EVENT`, found: \1\2", "\1\2\255 garbage\n") end)
-test("an unknown event", function() refused(TRACE .. ":8: expected a call, a signal or an ending, found: *** something ***", "0.1 parent *** something ***\n") end)
-test("an unknown call", function() refused(TRACE .. ":9: the call splice is not known", PIPE .. "0.1 parent splice(3, 4) = 1 <0.000010>\n") end)
-test("an unknown role", function() refused(TRACE .. ':8: "uncle" is none of the roles', "0.1 uncle pause() = 0 <0.000010>\n") end)
-test("a process that goes on after its end", function()
-  refused(TRACE .. ":9: parent has ended on line 8", "0.1 parent +++ exited with 0 +++\n0.2 parent close(3) = 0 <0.000010>\n")
+test("a log that ends within a line", function()
+  refused(TRACE .. ":9: the last line is cut off", PIPE .. "0.000050 parent close(3) = 0 <0.000300>")
 end)
-test("a time that goes back", function() refused(TRACE .. ":9: this event is earlier", "0.2 parent close(3) = 0 <0.1>\n0.1 parent close(4) = 0 <0.1>\n") end)
-test("a resumed call that was not begun", function() refused(TRACE .. ":8: read is resumed, but was not begun", '0.1 parent <... read resumed>"a", 1) = 1 <0.1>\n') end)
+test("a log that ends within a call", function()
+  refused(TRACE .. ":9: expected a call, a signal or an ending, found: read(3,",
+    PIPE .. '0.000050 parent read(3, "fo\n')
+end)
+test("a log that ends within a time", function()
+  refused(TRACE .. ":9: expected `SECONDS ROLE EVENT`", PIPE .. "0.0000\n")
+end)
+test("garbage", function() refused(TRACE .. ":8: expected `SECONDS ROLE EVENT`, found: \1\2", "\1\2\255 garbage\n") end)
+test("an unknown event", function()
+  refused(TRACE .. ":8: expected a call, a signal or an ending, found: *** something ***",
+    "0.1 parent *** something ***\n")
+end)
+test("an unknown call", function()
+  refused(TRACE .. ":9: the call splice is not known", PIPE .. "0.1 parent splice(3, 4) = 1 <0.000010>\n")
+end)
+test("an unknown role", function()
+  refused(TRACE .. ':8: "uncle" is none of the roles', "0.1 uncle pause() = 0 <0.000010>\n")
+end)
+test("a process that goes on after its end", function()
+  refused(TRACE .. ":9: parent has ended on line 8", "0.1 parent +++ exited with 0 +++\n0.2 parent close(3) = 0 "
+    .. "<0.000010>\n")
+end)
+test("a time that goes back", function()
+  refused(TRACE .. ":9: this event is earlier", "0.2 parent close(3) = 0 <0.1>\n0.1 parent close(4) = 0 <0.1>\n")
+end)
+test("a resumed call that was not begun", function()
+  refused(TRACE .. ":8: read is resumed, but was not begun", '0.1 parent <... read resumed>"a", 1) = 1 <0.1>\n')
+end)
 test("a resumed call whose end is cut", function()
-  refused(TRACE .. ":9: the end of read cannot be read", '0.1 parent read(3, <unfinished ...>\n0.2 parent <... read resumed>"a"\n')
+  refused(TRACE .. ":9: the end of read cannot be read", '0.1 parent read(3, <unfinished ...>\n0.2 parent <... read '
+    .. 'resumed>"a"\n')
 end)
 test("a signal whose source is not told", function()
-  refused(TRACE .. ":8: the head does not say where this SIGUSR1 comes from", "0.1 parent --- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_KERNEL} ---\n")
+  refused(TRACE .. ":8: the head does not say where this SIGUSR1 comes from",
+    "0.1 parent --- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_KERNEL} ---\n")
 end)
 test("no events, a mark at the end, an empty file, no file", function()
   refused("no events", "")
@@ -268,7 +300,8 @@ test("no events, a mark at the end, an empty file, no file", function()
 end)
 test("a head without lanes, or with too many", function()
   refused(TRACE .. ":4: the head needs", PIPE, "# TITLE=t\n# TICK_MS=1\n# ROLES=parent\n")
-  refused("at most one lane on each side", PIPE, "# TITLE=t\n# TICK_MS=1\n# ROLES=parent a b\n# LANES=kernel parent a\n")
+  refused("at most one lane on each side", PIPE,
+    "# TITLE=t\n# TICK_MS=1\n# ROLES=parent a b\n# LANES=kernel parent a\n")
   refused('lane "b" is none of the roles', PIPE, "# TITLE=t\n# TICK_MS=1\n# ROLES=parent\n# LANES=kernel b\n")
 end)
 test("a bad trace leaves the figure as it was", function()
@@ -390,7 +423,8 @@ test("FROM, UNTIL and CUT trim a recording", function()
   write(TRACE, HEAD:gsub("%$", KEEP .. "# FROM child=getppid\n# UNTIL parent=close\n# CUT=0.55 0.7\n$"))
   with_log(PARENT_LOG, CHILD_LOG)
   is(run("trace.lua", TRACE), 0)
-  has(read(TRACE), "$ ./x\n0.050000 child  getppid() = ... <0.000010>\n... 1 events left out\n0.100000 parent close(3) = 0 <0.000010>\n")
+  has(read(TRACE), "$ ./x\n0.050000 child  getppid() = ... <0.000010>\n... 1 events left out\n0.100000 parent "
+    .. "close(3) = 0 <0.000010>\n")
   lacks(read(TRACE), "exited with")
 end)
 

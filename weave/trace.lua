@@ -203,7 +203,9 @@ local function is_kept(head, event)
   end
 end
 
-local function is_at(mark, event) return mark and event.role == mark.role and begins_with(bare(event.text), mark.start) end
+local function is_at(mark, event)
+  return mark and event.role == mark.role and begins_with(bare(event.text), mark.start)
+end
 
 local function is_cut(head, tick)
   for _, cut in ipairs(head.cuts) do
