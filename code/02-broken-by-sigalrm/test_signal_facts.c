@@ -660,8 +660,14 @@ static bool timer_runs(void)
     return now.it_value.tv_sec != 0 || now.it_value.tv_usec != 0;
 }
 
+/* A timer with less than a microsecond to go shows 0 as well, so look again when two of its periods are over. */
 static bool timer_rests(void)
 {
+    const struct timespec two_ms = {.tv_nsec = 2000000};
+
+    if (timer_runs())
+        return false;
+    nanosleep(&two_ms, NULL);
     return !timer_runs();
 }
 
