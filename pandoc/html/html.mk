@@ -3,7 +3,8 @@
 shown   := $(sources) $(headers) $(scripts)
 program_pages := $(shown:%=$B/html/%.html)
 pages   := $B/html/index.html $(chapters:chapters/%.md=$B/html/%.html)
-assets  := $(shown:%=$B/html/%.txt) $(figures:chapters/%=$B/html/%)
+plain   := $(wildcard code/*/*.sh) # shown as they are, without a page of their own
+assets  := $(patsubst %,$B/html/%.txt,$(shown) $(plain)) $(figures:chapters/%=$B/html/%)
 html_files := $(pages) $(assets) $(addprefix $B/html/,book.html .programs style.css script.js search-index.js)
 html: $(html_files) prune-html
 
@@ -30,7 +31,7 @@ $B/html/.programs: $B/code.json $B/book.json $(shown) weave/lib.lua weave/source
 	@$(LUA) pandoc/html/program.lua $B
 	@touch $@
 
-$(shown:%=$B/html/%.txt): $B/html/%.txt: %
+$(patsubst %,$B/html/%.txt,$(shown) $(plain)): $B/html/%.txt: %
 $(figures:chapters/%=$B/html/%): $B/html/%: chapters/%
 $(assets):
 	@mkdir -p $(@D)
