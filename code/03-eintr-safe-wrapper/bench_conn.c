@@ -410,12 +410,12 @@ static void measure_messages(int rounds)
 
 static void report_messages(int rounds)
 {
-    printf(as_tables ? "| bytes | one way, between two processes | µs a message | speed beside the bare calls | beside "
-                       "Python |\n|--:|:--|--:|--:|--:|\n"
+    printf(as_tables ? "| bytes | one way, between two processes | µs a message | speed beside the bare calls |\n"
+                       "|--:|:--|--:|--:|\n"
                      : "One way, through a pipe between two processes (medians of %d rounds):\n", rounds);
     for (int s = 0; s < SIZES; s++)
         for (int k = 0; k <= KINDS; k++)
-            printf(as_tables ? "| %s | %s | %.2f | %.2f | %.1f |\n"
+            printf(as_tables ? "| %s | %s | %.2f | %.2f |\n"
                              : "%-8s %-32s %8.2f us a message  %.2f of bare  %.1f of Python\n",
                    size_name(sizes[s]), kind_names[k], median(us[s][k], rounds),
                    median_ratio(us[s][BARE], us[s][k], rounds), median_ratio(us[s][PYTHON], us[s][k], rounds));

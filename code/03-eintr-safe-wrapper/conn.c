@@ -287,11 +287,11 @@ static ssize_t guarded_writev(int fd, const struct iovec *piece, int pieces)
 /* writev(2), but never with SIGPIPE. */
 static ssize_t quiet_writev(conn *c, struct iovec *piece, int pieces)
 {
-    if (c->is_socket)
-        return sendmsg(c->fd,
-                       &(struct msghdr){.msg_iov = piece,
-                                        .msg_iovlen = (size_t)pieces},
-                       MSG_NOSIGNAL);
+    if (c->is_socket) {
+        struct msghdr message = {.msg_iov = piece,
+                                 .msg_iovlen = (size_t)pieces};
+        return sendmsg(c->fd, &message, MSG_NOSIGNAL);
+    }
     if (c->has_flag) {
         ssize_t put = pwritev2(c->fd, piece, pieces, -1, RWF_NOSIGNAL);
         if (put != -1 ||
