@@ -33,18 +33,18 @@ check-pages: book
 .PHONY: check-book check-text check-script check-site check-lighthouse
 check-book: check-text check-script check-site
 	+@$(MAKE) --no-print-directory check-lighthouse
-check-text: book $B/book.json
+check-text: html epub $B/book.json
 	@$(call planted,test_check_spelling,$(LUA) check/test_check_spelling.lua)
 	@$(LUA) check/check_spelling.lua $B $(sources) $(headers) $(scripts)
 	@$(call planted,test_check_formats,$(LUA) check/test_check_formats.lua $B)
 	@$(LUA) check/check_formats.lua $B/html $B/interrupted.epub
-check-script: book
+check-script: html
 	@$(call planted,test_script,node check/test_script.mjs $B/html)
-check-site: book
+check-site: html
 	@$(call planted,test_check_site,node check/test_check_site.mjs $B/html)
 	@node check/check_site.mjs $B/html
 	@echo "check_site: $$(find $B/html -name '*.html' | wc -l) pages, 0 mistakes"
-check-lighthouse: book
+check-lighthouse: html
 	@node check/check_site.mjs --lighthouse $B/html
 
 ##   make check-sanitizers  the right programs' tests again, with clang, ASan and UBSan, TSan, valgrind; musl builds
