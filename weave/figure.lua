@@ -17,33 +17,15 @@
 -- A lane is a line while its process runs, a hatched box while it sleeps in a call, dashes while it is stopped, and a
 -- double line while it runs a signal handler. A lane stands left or right of the kernel's, with its labels outside.
 
-local palette = dofile((arg[0]:match("^.*/") or "") .. "palette.lua")
+local here = arg[0]:match("^.*/") or ""
+local lib = dofile(here .. "lib.lua")
+local palette = dofile(here .. "palette.lua")
 
 local errors = 0
 
 local function complain(path, line, format, ...)
   errors = errors + 1
   io.stderr:write(("figure: %s:%d: "):format(path, line), format:format(...), "\n")
-end
-
-local function read_file(path)
-  local f = io.open(path, "rb")
-  local text = f and f:read("a")
-  if f then f:close() end
-  return text
-end
-
-local function replace_file(path, text)
-  local beside = path .. ".new"
-  local f, why = io.open(beside, "wb")
-  if not f then return complain(path, 1, "cannot write: %s", why) end
-  local ok
-  ok, why = f:write(text)
-  if ok then ok, why = f:close() end
-  if ok then ok, why = os.rename(beside, path) end
-  if ok then return true end
-  os.remove(beside)
-  return complain(path, 1, "cannot write: %s", why)
 end
 
 -- Text is UTF-8; its length is that of its characters.
@@ -262,7 +244,7 @@ end
 
 -- A trace, or nil after an error.
 local function load_trace(path)
-  local text, before = read_file(path), errors
+  local text, before = lib.read(path), errors
   if not text then return complain(path, 1, "cannot read this file") end
   local trace = { path = path, events = {}, sources = {}, known = {}, over = {} }
   local n, open = 0, {}
@@ -1032,11 +1014,11 @@ local function make_one(path, options)
   local svg = trace and svg_of(trace, "figure-" .. name)
   if not svg or errors > before then return name end
   local target = options.folder .. "/" .. name .. ".svg"
-  local have = read_file(target)
+  local have = lib.read(target)
   if have == svg then return name end
   if options.check then
     complain(target, 1, "is not what %s gives (`make figures` draws it)", path)
-  elseif replace_file(target, svg) then
+  elseif lib.write(target, svg) then
     print(("figure: %s drawn"):format(target))
   end
   return name
@@ -1046,7 +1028,7 @@ end
 local function check_folder(names, options)
   local shown = {}
   for _, path in ipairs(options.chapters) do
-    local text = read_file(path)
+    local text = lib.read(path)
     if not text then complain(path, 1, "cannot read this file") end
     local n = 0
     for line in ((text or "") .. "\n"):gmatch("(.-)\n") do

@@ -314,7 +314,7 @@ test("a figure that cannot be written", function()
   write(TRACE, HEAD .. PIPE)
   local status, _, err = draw("-o nowhere " .. TRACE)
   is(status, 1)
-  has(err, "nowhere/01-x.svg:1: cannot write")
+  has(err, "nowhere/01-x.svg: cannot write")
   os.execute(("mkdir '%s/%s'"):format(top, SVG)) -- a folder in its place: the rename fails
   is(draw(), 1)
   is(output_of("ls " .. top .. "/chapters/figures"), "01-x.svg\n")

@@ -32,6 +32,8 @@
 --     0.100123 child --- SIGALRM {si_signo=SIGALRM, si_code=SI_KERNEL} ---
 --     ... 12 events left out
 
+local lib = dofile((arg[0]:match("^.*/") or "") .. "lib.lua")
+
 local errors = 0
 
 local function complain(path, format, ...)
@@ -39,29 +41,6 @@ local function complain(path, format, ...)
   io.stderr:write("trace: ", path, ": ", format:format(...), "\n")
 end
 
-local function read_file(path)
-  local f = io.open(path, "rb")
-  local text = f and f:read("a")
-  if f then f:close() end
-  return text
-end
-
-local function write_file(path, text)
-  local f, why = io.open(path, "wb")
-  if not f then return nil, why end
-  local ok
-  ok, why = f:write(text)
-  if ok then ok, why = f:close() end
-  return ok, why
-end
-
-local function output_of(command)
-  local pipe = assert(io.popen(command .. " 2>&1"))
-  local text = pipe:read("a")
-  return text, pipe:close()
-end
-
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 local function words(text)
   local list = {}
   for word in text:gmatch("%S+") do list[#list + 1] = word end
@@ -97,7 +76,7 @@ local function is_event(line) return line:find("^%s*%d+%.%d+ ") or line:find("^%
 
 -- The head of a trace with its lines as they stand, or nil after an error. `.events` are the recorded lines.
 local function load_trace(path)
-  local text = read_file(path)
+  local text = lib.read(path)
   if not text then return complain(path, "cannot read this file") end
   local head = { path = path, lines = {}, events = {}, keep = {}, keys = {}, cuts = {}, tick_ms = 100, strace = "" }
   for line in text:gmatch("[^\n]+") do
@@ -131,19 +110,19 @@ end
 
 -- The logs of one run: { [process id] = text }, and the ids in no order; nil after an error.
 local function run(head, build)
-  local top = output_of("mktemp -d"):gsub("%s+$", "")
-  local here = output_of("pwd"):gsub("%s+$", "")
+  local top = lib.output_of("mktemp -d"):gsub("%s+$", "")
+  local here = lib.output_of("pwd"):gsub("%s+$", "")
   build = build:find("^/") and build or here .. "/" .. build
   local folder = "code/" .. head.path:match("([^/]+)/[^/]+$")
   os.execute(("mkdir -p %s/%s"):format(top, folder))
-  assert(write_file(("%s/%s/run.transcript"):format(top, folder), session_of(head, top .. "/log")))
-  local said, ok = output_of(("cd %s && timeout 60 %s -b %s %s/run.transcript"):format(
-    top, quoted(build .. "/code/b-testing-signals/record"), quoted(build), folder))
+  lib.write(("%s/%s/run.transcript"):format(top, folder), session_of(head, top .. "/log"))
+  local said, ok = lib.output_of(("cd %s && timeout 60 %s -b %s %s/run.transcript"):format(
+    top, lib.quoted(build .. "/code/b-testing-signals/record"), lib.quoted(build), folder))
   local logs = {}
-  for file in output_of("ls " .. top):gmatch("log%.%d+") do
-    logs[tonumber(file:match("%d+"))] = read_file(top .. "/" .. file)
+  for file in lib.output_of("ls " .. top):gmatch("log%.%d+") do
+    logs[tonumber(file:match("%d+"))] = lib.read(top .. "/" .. file)
   end
-  os.execute("rm -rf " .. quoted(top))
+  os.execute("rm -rf " .. lib.quoted(top))
   if not ok or not next(logs) then return complain(head.path, "this session could not be recorded: %s", said) end
   return logs
 end
@@ -311,14 +290,7 @@ local function compare(head, build)
 end
 
 local function save(head, lines)
-  local text = table.concat(head.lines, "\n") .. "\n" .. table.concat(lines, "\n") .. "\n"
-  local beside = head.path .. ".new"
-  local ok, why = write_file(beside, text)
-  if ok then ok, why = os.rename(beside, head.path) end
-  if not ok then
-    os.remove(beside)
-    return complain(head.path, "cannot write: %s", why)
-  end
+  lib.write(head.path, table.concat(head.lines, "\n") .. "\n" .. table.concat(lines, "\n") .. "\n")
   print(("trace: %s: %d events"):format(head.path, #lines))
 end
 
