@@ -1,10 +1,10 @@
 -- Does every name of a thing of ours name something that there is? lua5.4 check/check_names.lua BUILD [NAMES]
 --
 -- After a program, a test, a function or a chapter has got another name, this says where its old one still stands: in
--- the text (what is set as code there, and each claim's test: BUILD/book.json), in comments of code, and, for the names of folders, anywhere
--- in the repository. A name is looked at if it looks like one of ours: words_with_underscores, name.c, NN-name. It is
--- known if some code of the repository has it (outside comments and strings), if a file has it, or if NAMES
--- (check/names.txt) lists it as somebody else's; a name listed there that nothing needs is a mistake, too.
+-- the text (what is set as code there, and each claim's test: BUILD/book.json), in comments of code, and, for the names
+-- of folders, anywhere in the repository. A name is looked at if it looks like one of ours: words_with_underscores,
+-- name.c, NN-name. It is known if some code of the repository has it (outside comments and strings), if a file has it,
+-- or if NAMES (check/names.txt) lists it as somebody else's; a name listed there that nothing needs is a mistake, too.
 -- Each mistake is one line, FILE:LINE: message. Exit status: 0, 1 if there are any, 2 for bad usage.
 
 local here = arg[0]:match('^.*/') or ''

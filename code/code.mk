@@ -96,8 +96,8 @@ run-%:
 
 # ---------------------------------------------------------------------------------------------------- tests
 
-# ONLY=02-broken-by-sigalrm/pending (or only the folder) limits record, trace, figures, check-runs, check-trace, check-code
-# and check-claims. Of nothing there is nothing to do, so a recipe asks for some.
+# ONLY=02-broken-by-sigalrm/pending (or only the folder) limits record, trace, figures, check-runs, check-trace,
+# check-code and check-claims. To find nothing is a mistake: a recipe asks for some.
 only = $(if $(ONLY),$(filter code/$(ONLY) code/$(ONLY).% code/$(ONLY)/%,$1),$1)
 some = $(or $(call only,$1),$(error ONLY=$(ONLY): $@ finds nothing of this name; expected NN-name or NN-name/x))
 
