@@ -51,7 +51,7 @@ clean:
 ##   make help        this list
 .PHONY: help deps
 help:
-	@sed -n 's/^##//p' Makefile */*.mk
+	@sed -n 's/^##   //p' Makefile */*.mk | awk -F '  +' '{printf "   %-22s %s\n", $$1, $$2}'
 
 ##   make deps        install what the other targets need
 ##   make deps-check-book  install a browser and what else make check-book needs

@@ -8,10 +8,10 @@ restarts := code/a-what-restarts
 # if it missed one. (make check counts those whose LOG is check-*.)
 planted = $2 >$B/$1.log 2>&1 || { cat $B/$1.log; exit 1; }; tail -n 1 $B/$1.log
 
-##   make check-claims  each claim of the book has a test that ran and passed
+##   make check-claims  each claim of the book has a test that ran and passed (ONLY=...: those of that test)
 .PHONY: check-claims
 check-claims: check-code $B/book.json
-	@$(LUA) check/check_claims.lua $B
+	@$(LUA) check/check_claims.lua $B $(ONLY)
 
 ##   make check-names   each name of ours in the text and in comments is the name of something
 .PHONY: check-names
@@ -19,7 +19,7 @@ check-names: $B/book.json
 	@$(call planted,check-names,$(LUA) check/test_check_names.lua)
 	@$(LUA) check/check_names.lua $B
 
-##   make check-pages every link of the pages leads somewhere; the PDF is whole
+##   make check-pages  every link of the pages leads somewhere; the PDF is whole
 .PHONY: check-pages
 check-pages: book
 	@$(call planted,check-links,$(LUA) check/test_check_links.lua)

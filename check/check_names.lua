@@ -1,10 +1,10 @@
 -- Does every name of a thing of ours name something that there is? lua5.4 check/check_names.lua BUILD [NAMES]
 --
 -- After a program, a test, a function or a chapter has got another name, this says where its old one still stands: in
--- the text (what is set as code there, BUILD/book.json), in comments of code, and, for the names of folders, anywhere
--- in the repository. A name is looked at if it looks like one of ours: words_with_underscores, name.c, NN-name. It is
--- known if some code of the repository has it (outside comments and strings), if a file has it, or if NAMES
--- (check/names.txt) lists it as somebody else's; a name listed there that nothing needs is a mistake, too.
+-- the text (what is set as code there, and each claim's test: BUILD/book.json), in comments of code, and, for the names
+-- of folders, anywhere in the repository. A name is looked at if it looks like one of ours: words_with_underscores,
+-- name.c, NN-name. It is known if some code of the repository has it (outside comments and strings), if a file has it,
+-- or if NAMES (check/names.txt) lists it as somebody else's; a name listed there that nothing needs is a mistake, too.
 -- Each mistake is one line, FILE:LINE: message. Exit status: 0, 1 if there are any, 2 for bad usage.
 
 local here = arg[0]:match('^.*/') or ''
@@ -102,6 +102,25 @@ local function check_prose(set)
   end
 end
 
+-- Is there such a test? Its name may be made of strings by a macro. (That it has passed check_claims.lua says.)
+local function is_test(name, text)
+  for part in text:gmatch('"(%l+_[%w_]+)"') do
+    if name:find(part, 1, true) then return true end
+  end
+  return known[name]
+end
+
+local function check_claims(set)
+  for _, file in ipairs(set) do
+    for _, claim in ipairs(file.claims) do
+      local text = lib.read(claim.file)
+      if not text then complain(file.file, claim.line, 'claim: there is no file %s', claim.file)
+      elseif not is_test(claim.test, text) then complain(file.file, claim.line, 'claim: no test is called %s', claim.test)
+      end
+    end
+  end
+end
+
 local function check_comments(path, text)
   local language = language_of(path)
   if not language then return end
@@ -125,7 +144,7 @@ local function check_folders(path, text)
   if path:find('/test_[%w_]+%.lua$') then return end -- they have chapters of their own
   for line in text:gmatch('([^\n]*)\n') do
     n = n + 1
-    for name in line:gmatch('%f[%w](%w%w?%-%l[%l%d]*%-[%l%d-]+)') do
+    for name in line:gmatch('%f[%w-](%w%w?%-%l[%l%d]*%-[%l%d-]+)') do
       if (name:find('^%d%d%-') or line:find('/' .. name, 1, true)) and not folders[name] and not is_known(name) then
         complain(path, n, 'no chapter is called %s', name)
       end
@@ -145,6 +164,7 @@ for path, text in pairs(texts) do learn(path, text) end
 local book = json.decode(assert(lib.read(build .. '/book.json')))
 check_prose(book.files)
 check_prose(book.others)
+check_claims(book.files)
 local paths = {}
 for path in pairs(texts) do table.insert(paths, path) end
 table.sort(paths)

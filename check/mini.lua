@@ -136,7 +136,7 @@ end
 
 function M.finish()
   sh('rm -rf %s', q(temporary))
-  print(('%d passed, %d failed'):format(passed, failed))
+  print(('%s: %d passed, %d failed'):format(arg[0]:match('([^/]*)%.lua$'), passed, failed))
   os.exit(failed == 0)
 end
 

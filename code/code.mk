@@ -96,11 +96,14 @@ run-%:
 
 # ---------------------------------------------------------------------------------------------------- tests
 
-# ONLY=02-broken-by-sigalrm/pending (or only the folder) limits record, trace, check-runs, check-trace and check-code.
-only = $(if $(ONLY),$(or $(filter code/$(ONLY) code/$(ONLY).% code/$(ONLY)/%,$1)),$1)
+# ONLY=02-broken-by-sigalrm/pending (or only the folder) limits record, trace, figures, check-runs, check-trace,
+# check-code and check-claims. To find nothing is a mistake: a recipe asks for some.
+only = $(if $(ONLY),$(filter code/$(ONLY) code/$(ONLY).% code/$(ONLY)/%,$1),$1)
+some = $(or $(call only,$1),$(error ONLY=$(ONLY): $@ finds nothing of this name; expected NN-name or NN-name/x))
 
-##   make check-code  the tests of the programs
-check-code: $(patsubst %.c,$B/%.run,$(call only,$(tests)))
+##   make check-code  the tests of the programs (ONLY=02-broken-by-sigalrm, or ONLY=02-broken-by-sigalrm/test_alarm)
+##   make check-01    those of chapter 1
+check-code: $(patsubst %.c,$B/%.run,$(call only,$(tests))) ; $(if $(call some,$(tests)),@:)
 
 # The verdict is what cmocka says in its XML file, which nobody else writes to.
 .PHONY: check-code $(test_exe:=.run)
@@ -110,14 +113,14 @@ $(test_exe:=.run): %.run: % code
 	$(LUA) check/verdict.lua $*.xml $$? >$*.verdict || { cat $*.verdict $*.log; exit 1; }
 	@cat $*.verdict
 
-##   make check-runs  run every recorded session again, at short ticks, and compare
+##   make check-runs  run every recorded session again, at short ticks, and compare (ONLY=...: as below)
 check-runs: code $(test_exe)
-	@check/replay $B $(call only,$(transcripts))
+	@check/replay $B $(call some,$(transcripts))
 
 ##   make record      record every session anew, at full ticks (ONLY=02-broken-by-sigalrm/pending: that one)
 .PHONY: check-runs record
 record: code
-	@for t in $(call only,$(transcripts)); do \
+	@for t in $(call some,$(transcripts)); do \
 		[ ! -t 2 ] || echo $$t >&2; \
 		$B/code/b-testing-signals/record -b $B $$t || exit 1; \
 	done
@@ -135,6 +138,6 @@ bench-conn: $B/$(wrapper)/bench_conn
 
 ##   make repeat TEST=NN-name/test_x   run one test 100 times
 .PHONY: repeat
-repeat: $B/code/$(TEST) code
+repeat: $B/code/$(or $(TEST),TEST=NN-name/test_x) code
 	@for i in $$(seq 100); do $< >$B/repeat.log 2>&1 </dev/null || { cat $B/repeat.log; echo "run $$i of 100 failed"; exit 1; }; done; \
 	echo "$(TEST): 100 of 100 runs passed"

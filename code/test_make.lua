@@ -238,6 +238,8 @@ test('a claim needs a test that is there, ran, and passed, after it was built', 
   check('')
   mini.run('touch -d 2020-01-01 build/code/01-pipe/test_pipe.xml')
   is(check(), '6 claims, 6 without proof\n' .. lines(3, 9, '01-pipe/test_pipe has not run since it was built') .. GONE)
+  is(select(2, mini.run('lua5.4 check/check_claims.lua build 01-pipe/test_gone')), '1 claims, 1 without proof\n')
+  is(select(2, mini.run('lua5.4 check/check_claims.lua build 01-pipe/test')), '0 claims, 0 without proof\n')
   mini.run('rm code/01-pipe/test_pipe.c; env -u MAKEFLAGS make code')
   is(mini.read('build/code/01-pipe/test_pipe.xml'), nil)
 end)

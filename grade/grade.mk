@@ -5,7 +5,7 @@
 assignment-%:
 	@BUILD=$B grade/grade grade/$*-* "$$DIR" "$$TEST"
 
-##   make check-assignments   the solution passes, whatever else is handed in does not, and each mistake fails where it should
+##   make check-assignments   the solution passes, nothing else does, and each mistake fails where it should
 ##   make mutants             break chapter 3's library, one change at a time: does the right test notice each?
 .PHONY: check-assignments mutants
 check-assignments:

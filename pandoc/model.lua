@@ -220,6 +220,15 @@ local function complain_of_fence(file, block, at, is_woven)
   complain(file.file, at.line, 'this fence is not closed: expected %s', fence)
 end
 
+-- Pandoc cuts attributes that it does not understand at the first blank.
+local function line_in(file, number)
+  local n = 0
+  for line in (lib.read(file.file) .. '\n'):gmatch('(.-)\r?\n') do
+    n = n + 1
+    if n == number then return (line:gsub('^%s+', '')) end
+  end
+end
+
 local function code_block(file, block)
   local a, language = block.attributes, block.classes[1] or ''
   for _, class in ipairs(block.classes) do
@@ -230,7 +239,8 @@ local function code_block(file, block)
   local is_woven = a.file or a.fragment or a.run
   if language:find('[{}]') then
     return complain(file.file, at.line,
-      'expected attributes as c {file="..." fragment="..."}, with double quotes, found: %s', language)
+      'expected attributes as c {file="..." fragment="..."}, with double quotes, found: %s',
+      line and line_in(file, line) or language)
   elseif not line and is_woven then
     return complain(file.file, at.line, 'code is not woven into a note')
   elseif line then
@@ -337,7 +347,9 @@ local function figure(file, image, caption)
   local src = image.src
   if not src:find('^%a[%w+.-]*:') then
     src = lib.beside(file.file, src)
-    if not lib.read(src) then complain(file.file, file.at.line, 'there is no picture %s', src) end
+    if not lib.read(src) then
+      complain(file.file, file.at.line, 'there is no picture %s (`make trace figures` draws those of traces)', src)
+    end
   end
   enter(file, 'figures', { src = src, caption = text_of(caption) })
 end

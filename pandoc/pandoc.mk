@@ -1,6 +1,6 @@
 # How Markdown becomes a book: pages, PDF, EPUB.
 
-##   make html        the pages only
+##   make html        the pages only; make pdf, make epub: these
 .PHONY: html pdf epub
 pdf: $B/interrupted.pdf $B/interrupted-letter.pdf
 epub: $B/interrupted.epub

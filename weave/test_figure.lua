@@ -458,5 +458,5 @@ test("a session that cannot be recorded leaves the trace as it was", function()
 end)
 
 os.execute("rm -rf '" .. top .. "'")
-print(("%d passed, %d failed"):format(passed, failed))
+print(("test_figure: %d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0 and 0 or 1)

@@ -15,6 +15,8 @@ $B/html/index.html: book.md
 $(chapters:chapters/%.md=$B/html/%.html): $B/html/%.html: chapters/%.md $(figures)
 $(foreach c,$(chapters),$(eval $(c:chapters/%.md=$B/html/%.html): $(wildcard $(c:chapters/%.md=code/%)/*.[ch])))
 $(pages): $(filter) $(page_parts)
+# What is wrong with a chapter its model says, with the line; so that comes first.
+$(filter-out %/index.html,$(pages)): $B/html/%.html: | $B/model/%.json
 $(pages):
 	@mkdir -p $(@D)
 	pandoc -d pandoc/html/html.yaml $< -o $@
