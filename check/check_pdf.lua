@@ -129,7 +129,8 @@ end
 
 -- The titles of the chapters and of what is before and after them, as the outline has them: without code's backticks.
 local function titles()
-  local book = json.decode(assert(lib.read('build/contents.json'), 'check_pdf: no build/contents.json: run make first'))
+  local text = assert(lib.read('build/contents.json'), 'check_pdf: no build/contents.json: run make first')
+  local book = json.decode(text)
   local words = assert(dofile('pandoc/words.lua').of(book.lang))
   local found = { words.preface, words.index, words.glossary, words.answers }
   for _, chapter in ipairs(book.contents) do table.insert(found, (chapter.title:gsub('`', ''))) end

@@ -138,7 +138,7 @@ function helpers() {
 
 // ---------------------------------------------------------------------------------------------------- what it loads
 
-const limits = { requests: 4, bytes: 40000 };
+const limits = { requests: 4, bytes: 44000 };
 
 // A page with all that it loads at first is small. book.html is the whole book, and may be as large as that is.
 export async function weight({ name, sizes }) {
