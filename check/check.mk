@@ -70,7 +70,8 @@ check-tsan:
 	$(call other_build,tsan) CFLAGS='$(CFLAGS) -fsanitize=thread'
 
 # The programs under valgrind, and then the tests that are all in one process. valgrind needs descriptors 0 to 2 and
-# some signals for itself, so test_every_program, which closes those, and test_testkit, which blocks these, are left out.
+# some signals for itself, so test_every_program, which closes those, and test_testkit, which blocks these, are left
+# out.
 valgrind := valgrind -q --error-exitcode=99
 in_one_process := $(addprefix $(wrapper)/test_,safe_io conn conn_faults fault_matrix) $(timer)/test_timer
 check-valgrind: export STORM_US := 5000

@@ -1,4 +1,5 @@
-# The model of the book: what is in book.md and the chapters, found once. build/book.json is read by all that needs to know.
+# The model of the book: what is in book.md and the chapters, found once. build/book.json is read by all that needs to
+# know.
 
 chapters   := $(wildcard chapters/*.md)
 others     := $(wildcard README.md CONTRIBUTING.md CHANGELOG.md)

@@ -1,5 +1,5 @@
-/* Rare cases of conn.c: a pair that cannot be made, flags from birth, kernels with RWF_NOSIGNAL and without, and SIGPIPE
- * in odd company. */
+/* Rare cases of conn.c: a pair that cannot be made, flags from birth, kernels with RWF_NOSIGNAL and without, and
+ * SIGPIPE in odd company. */
 #define _GNU_SOURCE /* mallinfo2, pwritev2 */
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Which ways of making a beat drift, and which do not; and how late the kernel may wake a sleeper. Most of the tests look
- * at one run of `drift`. */
+/* Which ways of making a beat drift, and which do not; and how late the kernel may wake a sleeper. Most of the tests
+ * look at one run of `drift`. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -143,7 +143,8 @@ static void sleep_in_nanosleep(int seconds)
 }
 
 /* How often /proc/timer_list has a timer that expires within `seconds`, but not a second sooner, and may be late by
- * `slack` ns, or by up to a tenth of a percent less: a rest of time was taken after it had been set. -1: no such list. */
+ * `slack` ns, or by up to a tenth of a percent less: a rest of time was taken after it had been set. -1: no such
+ * list. */
 static int timers_with(int seconds, long long slack)
 {
     long long soft, hard, left;

@@ -1,5 +1,5 @@
-/* graceful_sigint at its word: one Ctrl-C, a later one, signals to one of the two alone, a death on either side, a terminal
- * that goes away, and SIGINT at each moment of the start.
+/* graceful_sigint at its word: one Ctrl-C, a later one, signals to one of the two alone, a death on either side, a
+ * terminal that goes away, and SIGINT at each moment of the start.
  *
  * GRACEFUL_RUNS: how many runs get their Ctrl-C at a random moment (default 60, the whole thing is 1000);
  * GRACEFUL_SEED: which moments. */

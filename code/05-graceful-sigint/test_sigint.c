@@ -1,4 +1,5 @@
-/* The right programs of chapter 5 about sleeps, windows and exit statuses, under the faults that break the wrong ones. */
+/* The right programs of chapter 5 about sleeps, windows and exit statuses, under the faults that break the wrong
+ * ones. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

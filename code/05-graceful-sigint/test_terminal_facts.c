@@ -28,8 +28,8 @@ enum { CTRL_C = 0x03, CTRL_Z = 0x1a, CTRL_BACKSLASH = 0x1c };
  * scheduled for a while. */
 enum { SLOWLY = 250, AT_ONCE = 10 };
 
-/* Starts `script` in `shell`; "$W" in it is who_gets_it. Returns when that is ready and its first line, the first of all,
- * has been read: Ctrl-C would throw away what has not. */
+/* Starts `script` in `shell`; "$W" in it is who_gets_it. Returns when that is ready and its first line, the first of
+ * all, has been read: Ctrl-C would throw away what has not. */
 static void start(struct program *p, int tick_ms, const char *shell, const char *script)
 {
     static const char *args[] = {"-c", NULL, NULL};

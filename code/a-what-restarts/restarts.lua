@@ -1,7 +1,7 @@
 -- The table of appendix A: lua5.4 code/a-what-restarts/restarts.lua
 --
--- Merges restarts-glibc.txt and restarts-musl.txt, which what_restarts printed, and prints Markdown, which weave.lua puts
--- into the appendix. The rows of a group that say the same become one row; where musl differs, the cell says so.
+-- Merges restarts-glibc.txt and restarts-musl.txt, which what_restarts printed, and prints Markdown, which weave.lua
+-- puts into the appendix. The rows of a group that say the same become one row; where musl differs, the cell says so.
 -- Exit status: 0, 1 for errors (`restarts: FILE: message`).
 
 local FOLDER = arg[0]:match("^.*/") or ""
@@ -59,7 +59,8 @@ local function merge(glibc, musl, path)
   return glibc
 end
 
--- The rows of a group that say the same, as one: { calls = { "read", ... }, on = { read = { "pipe", "FIFO" } }, answers }.
+-- The rows of a group that say the same, as one: { calls = { "read", ... }, on = { read = { "pipe", "FIFO" } },
+-- answers }.
 local function fold(group)
   local rows, row_of = {}, {}
   for _, row in ipairs(group) do

@@ -1,6 +1,6 @@
 /* A file whose bytes come from another process, by FUSE: what a signal does to a read of it. The other process is this
- * one; it speaks the protocol of linux/fuse.h in a namespace of its own, so that nobody else sees the file. Skipped where
- * there is no /dev/fuse, or no right to mount. */
+ * one; it speaks the protocol of linux/fuse.h in a namespace of its own, so that nobody else sees the file. Skipped
+ * where there is no /dev/fuse, or no right to mount. */
 #define _GNU_SOURCE /* unshare */
 #include <errno.h>
 #include <fcntl.h>

@@ -763,8 +763,8 @@ static void await_pending(int sig)
     while (sigismember(&pending, sig) == 0);
 }
 
-/* SIGUSR1 is blocked. That of a timer is pending, the timer is disarmed or not, and then somebody sends the same signal.
- * Returns what there is to take: the signal, or 0 for nothing. */
+/* SIGUSR1 is blocked. That of a timer is pending, the timer is disarmed or not, and then somebody sends the same
+ * signal. Returns what there is to take: the signal, or 0 for nothing. */
 static int taken_behind_a_timer(bool disarmed)
 {
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};

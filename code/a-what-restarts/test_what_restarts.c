@@ -1,8 +1,8 @@
 /* The table of appendix A: is it what the program measures here, in every run, and does nothing remain of a run?
  *
  * RESTARTS_RUNS in the environment: how many runs must agree (5 if it is not set).
- * It is the kernel that is measured, and so the program never runs under valgrind here. TSan delivers signals itself and
- * has a thread of its own in every process; the tests that this disturbs are skipped. */
+ * It is the kernel that is measured, and so the program never runs under valgrind here. TSan delivers signals itself
+ * and has a thread of its own in every process; the tests that this disturbs are skipped. */
 #define _GNU_SOURCE /* strsep */
 #include <errno.h>
 #include <limits.h>

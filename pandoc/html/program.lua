@@ -3,7 +3,8 @@
 --   lua5.4 pandoc/html/program.lua BUILD
 --
 -- Who shows which fragment and claims which test, and what the files are, is in BUILD/book.json and BUILD/code.json.
--- Run from the top of the book, when the folders are there. Exit status: 0, 1 when a file is missing, 2 for a wrong call.
+-- Run from the top of the book, when the folders are there. Exit status: 0, 1 when a file is missing, 2 for a wrong
+-- call.
 --
 -- A page has an id for each line (L12) and for each test (its name); at each fragment's first line it leads back to
 -- the listing in the chapter. program.html says what stands around the code: $name$ is a value, $name.html()$ a file,

@@ -1,4 +1,5 @@
-// The search, loaded on first use together with its data; search.mjs makes both into search-index.js. Its words are those
+// The search, loaded on first use together with its data; search.mjs makes both into search-index.js. Its words are
+// those
 // of the book's language: see fill.lua. What is asked for as a *thing* of the book (a call, an error number, a program)
 // comes before what is found in the text.
 function startSearch({ make, load, root, search, input, found, results }) {

@@ -1,6 +1,6 @@
 // Set the PDF: node pandoc/pdf/typst.mjs build/interrupted.typ build/interrupted.pdf [a4 or us-letter]
-// Run from the top of the book. Beside X.pdf it writes X.json: { wide: [pages where a figure may reach into the margins] }.
-// A warning (a missing font, say) is an error, and so is what PDF/UA-1 does not allow.
+// Run from the top of the book. Beside X.pdf it writes X.json: { wide: [pages where a figure may reach into the
+// margins] }. A warning (a missing font, say) is an error, and so is what PDF/UA-1 does not allow.
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
