@@ -33,7 +33,7 @@ LUA := $(if $(shell command -v lua5.4),lua5.4,lua)
 all: code html
 book: html pdf epub
 check: check-code check-runs check-weave check-figures check-pages check-names check-claims
-	@cat $(test_exe:=.verdict) $B/check-*.log | awk '/ passed, 0 failed/ {sub(/ passed, 0 failed.*/, ""); n += $$NF} \
+	@cat $B/code/*/test_*.verdict $B/check-*.log | awk '/ passed, 0 failed/ {sub(/ passed, 0 failed.*/, ""); n += $$NF} \
 		END {print n " passed, 0 failed"}'
 
 include code/code.mk      # programs, tests, recorded runs

@@ -1,8 +1,9 @@
 /* What every program of the book promises, whatever it shows. Which programs there are, and what is special in each, is
  * read from programs.list beside their folders: see code/contracts.awk.
  *
- * With TESTKIT_ONLY_RIGHT in the environment the wrong programs are left out, and with TESTKIT_DEFERS_SIGNALS those
- * that wait for a handler without making a call (make check-sanitizers). */
+ * With FOLDER in the environment, only the programs of that folder are looked at: make has those of several folders
+ * tried side by side. With TESTKIT_ONLY_RIGHT the wrong programs are left out, and with TESTKIT_DEFERS_SIGNALS those that
+ * wait for a handler without making a call (make check-sanitizers). */
 #define _GNU_SOURCE /* asprintf */
 #include <errno.h>
 #include <signal.h>
@@ -84,6 +85,10 @@ static int read_list(void **state)
 
 static bool wanted(const struct entry *entry)
 {
+    const char *folder = getenv("FOLDER");
+
+    if (folder != NULL && folder[0] != '\0' && strcmp(folder, entry->folder) != 0)
+        return false;
     if (getenv("TESTKIT_DEFERS_SIGNALS") != NULL && (entry->flags & SPINS) != 0)
         return false;
     return getenv("TESTKIT_ONLY_RIGHT") == NULL || (entry->flags & WRONG) == 0;
