@@ -96,7 +96,7 @@ check-musl:
 ##   make check-static  what compilers and linters see without running anything; the headers in C++
 .PHONY: check-static
 linted := $(filter-out $(tests) $(benches) code/b-%,$(sources))
-scripts_too := $(wildcard Makefile .ci/* $(foreach room,check code grade pandoc weave,$(room)/* $(room)/*/*))
+scripts_too := $(wildcard Makefile .ci/* $(foreach room,check code findings grade pandoc weave,$(room)/* $(room)/*/*))
 check-static:
 	@for f in $(wrapper)/safe_io.c $(wrapper)/conn.c $(timer)/timer.c $(graceful)/termination.c; do \
 		gcc -std=c11 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra -fanalyzer -Werror -c -o /dev/null $$f || exit 1; \

@@ -114,8 +114,10 @@ local function check_claims(set)
   for _, file in ipairs(set) do
     for _, claim in ipairs(file.claims) do
       local text = lib.read(claim.file)
-      if not text then complain(file.file, claim.line, 'claim: there is no file %s', claim.file)
-      elseif not is_test(claim.test, text) then complain(file.file, claim.line, 'claim: no test is called %s', claim.test)
+      if not text then
+        complain(file.file, claim.line, 'claim: there is no file %s', claim.file)
+      elseif not is_test(claim.test, text) then
+        complain(file.file, claim.line, 'claim: no test is called %s', claim.test)
       end
     end
   end

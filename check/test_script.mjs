@@ -26,7 +26,8 @@ const chapter = (name, title, sections, paragraphs, terms = []) => ({
 });
 const example = { files: [
   chapter("1-one", "One", ["Calls", "Close once"], [
-    code(1, "You meet open, poll, EIO and SIGHUP here; read, close and stat, too.", "open", "poll", "read", "close", "stat"),
+    code(1, "You meet open, poll, EIO and SIGHUP here; read, close and stat, too.",
+      "open", "poll", "read", "close", "stat"),
     paragraph(2, "Calls", { tag: "h" }), paragraph(2, "First a detail of SIGINT. SIGINT means: stop."),
     code(2, "See read(2) and stat(2).", "read(2)", "stat(2)"), code(2, "stat asks.", "stat"),
     paragraph(2, "ERANGE is a guess.", { place: "box:predict" }),
@@ -35,7 +36,8 @@ const example = { files: [
     code(3, "Here close ends it.", "close"),
     paragraph(3, "Never a word of EDOM.", { place: "exercise" }), paragraph(3, "A pipe has no name: pipe.")],
   [{ section: 2, term: "ending", sentence: "An ending, like SIGHUP, is late." }]),
-  chapter("2-two", "Two", [], [paragraph(1, "EPIPE is not EIO."), paragraph(1, "A broken disk is EIO.", { terms: ["EIO"] }),
+  chapter("2-two", "Two", [], [
+    paragraph(1, "EPIPE is not EIO."), paragraph(1, "A broken disk is EIO.", { terms: ["EIO"] }),
     code(1, "open opens a file.", "open"), code(1, "read reads.", "read")]),
   chapter("a-table", "Table", [], [code(1, "open restarts.", "open"), paragraph(1, "SO_ERROR tells it."),
     paragraph(1, "It is bold here: open.", { codes: ["open"], terms: ["open"] })]),
@@ -70,15 +72,17 @@ test("the sentence with the name is quoted", () => {
 });
 test("rows of the table that end alike are one", () => {
   const table = readTable("reading  no SA_RESTART  SA_RESTART  stop, continue\nread (pipe)  EINTR  goes on  goes on\n" +
-    "read (socket)  EINTR  goes on  goes on\nread (SO_RCVTIMEO)  EINTR  EINTR  EINTR\nreadv (pipe)  EINTR  goes on  goes on\n");
-  assert.deepEqual(rowsOf(table, "read"), ["read (pipe, socket): EINTR; with SA_RESTART: goes on; when stopped and continued: goes on",
+    "read (socket)  EINTR  goes on  goes on\nread (SO_RCVTIMEO)  EINTR  EINTR  EINTR\n" +
+    "readv (pipe)  EINTR  goes on  goes on\n");
+  assert.deepEqual(rowsOf(table, "read"), [
+    "read (pipe, socket): EINTR; with SA_RESTART: goes on; when stopped and continued: goes on",
     "read (SO_RCVTIMEO): EINTR; with SA_RESTART: EINTR; when stopped and continued: EINTR"]);
 });
 test("of the error and the flag, the table is summed up", () => {
   const table = readTable("reading  no SA_RESTART  SA_RESTART  stop, continue\nread (pipe)  EINTR  goes on  goes on\n" +
     "poll  EINTR  EINTR  goes on\nepoll_wait  EINTR  EINTR  EINTR\nfread  goes on  goes on  goes on\n");
-  assert.deepEqual(summaryOf(table, "EINTR"),
-    ["of 4 waits, 3 end with EINTR after a handler without SA_RESTART, 2 after one with it, 1 after stop and continue"]);
+  assert.deepEqual(summaryOf(table, "EINTR"), ["of 4 waits, 3 end with EINTR after a handler without SA_RESTART, " +
+    "2 after one with it, 1 after stop and continue"]);
   assert.deepEqual(summaryOf(table, "SA_RESTART"), ["of 3 waits that would end with EINTR, 1 go on with SA_RESTART"]);
   assert.deepEqual(summaryOf(table, "SIGINT"), []);
 });
@@ -96,7 +100,9 @@ test("the data are scripts, and the same again", () => {
 });
 test("every place is in a page, every source is there, every line has the word", () => {
   const ids = data.pages.map(([name]) => new Set([...made(name).matchAll(/\sid="([^"]*)"/g)].map(m => m[1])));
-  for (const [page, title, id] of data.places) assert.ok(!id || ids[page].has(id), `${data.pages[page][0]}#${id} ${title}`);
+  for (const [page, title, id] of data.places) {
+    assert.ok(!id || ids[page].has(id), `${data.pages[page][0]}#${id} ${title}`);
+  }
   assert.equal(text.length, data.places.length);
   for (const source of data.sources) assert.ok(!source || fs.existsSync(path.join(html, "code", source)), source);
   for (const thing of data.things) {
@@ -124,9 +130,11 @@ test("a first visit loads little, and a first search not much", () => {
   assert.ok(zipped("script.js") <= 3584, `script.js: ${zipped("script.js")} bytes`);
   const search = zipped("minisearch.js") + zipped("search-index.js");
   assert.ok(search <= 90 * 1024, `search: ${search} bytes`);
-  console.log(`  gzip: script.js ${zipped("script.js")}, first search ${search}, its text ${zipped("search-text.js")} bytes`);
+  console.log(`  gzip: script.js ${zipped("script.js")}, first search ${search}, ` +
+    `its text ${zipped("search-text.js")} bytes`);
 });
-test("the library still has its license", () => assert.match(made("minisearch.js").slice(0, 1500), /Copyright[\s\S]*Permission is hereby granted/));
+test("the library still has its license", () =>
+  assert.match(made("minisearch.js").slice(0, 1500), /Copyright[\s\S]*Permission is hereby granted/));
 
 // ---------------------------------------------------------------------------------------------------- the browser
 
@@ -174,7 +182,8 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
   inBrowser("things come before what is found in the text", async (page, go) => {
     await go(chapterPage);
     for (const [query, ...parts] of [
-      ["EINTR", "error number", "is the error of a call", "of 95 waits, 81 end with EINTR", "Used in", "deaf_read.c", "Tested in"],
+      ["EINTR", "error number", "is the error of a call", "of 95 waits, 81 end with EINTR", "Used in", "deaf_read.c",
+        "Tested in"],
       ["SA_RESTART", "flag", "asks the kernel", "go on with SA_RESTART", "Used in", "restarted_read.c"],
       ["SIGINT", "signal", "the user at the terminal", "Used in"],
       ["ppoll", "call", "with a mask", "Used in five_waits.c", "ppoll: EINTR"],
@@ -220,7 +229,8 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
     assert.ok(!await page.locator("#search").isVisible());
     await ask(page, "waitpid");
     await page.keyboard.press("ArrowUp");
-    assert.ok(await page.evaluate(() => document.activeElement === [...document.querySelectorAll(".search-results a")].pop()));
+    assert.ok(await page.evaluate(() =>
+      document.activeElement === [...document.querySelectorAll(".search-results a")].pop()));
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("ArrowDown");
     const href = await page.evaluate(() => document.activeElement.href);
@@ -262,9 +272,13 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
   });
   inBrowser("every listing and every session with commands has one copy button, with a name", async (page, go) => {
     await go(sessions);
-    const counts = await page.evaluate(() => [document.querySelectorAll("figure.listing .copy").length, document.querySelectorAll("figure.listing").length,
-      document.querySelectorAll(".copyable > .copy").length, [...document.querySelectorAll("pre.session")].filter(s => s.querySelector("kbd:not([class])")).length,
-      [...document.querySelectorAll(".copy")].filter(b => !/^Copy (this code|the commands?)$/.test(b.getAttribute("aria-label"))).length]);
+    const counts = await page.evaluate(() => {
+      const all = selector => [...document.querySelectorAll(selector)];
+      const named = b => /^Copy (this code|the commands?)$/.test(b.getAttribute("aria-label"));
+      return [all("figure.listing .copy").length, all("figure.listing").length, all(".copyable > .copy").length,
+        all("pre.session").filter(s => s.querySelector("kbd:not([class])")).length,
+        all(".copy").filter(b => !named(b)).length];
+    });
     assert.ok(counts[0] > 50 && counts[2] > 20);
     assert.deepEqual([counts[0], counts[2], 0], [counts[1], counts[3], counts[4]]);
   });
@@ -292,7 +306,8 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
     assert.equal(await button.innerText(), "Theme: dark");
   });
   inBrowser("where storage is forbidden, all else works", async (page, go) => {
-    await page.addInitScript(() => Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no"); } }));
+    await page.addInitScript(() =>
+      Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no"); } }));
     await go(chapterPage);
     await page.locator("#tools button", { hasText: "Theme" }).click();
     assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
@@ -309,7 +324,8 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
     await page.waitForFunction(() => document.querySelector("nav.side [aria-current=location]")?.hash === "#one-flag");
     assert.equal(await marked().count(), 1);
     await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
-    await page.waitForFunction(() => /exercises|further/.test(document.querySelector("nav.side [aria-current=location]")?.hash));
+    await page.waitForFunction(() =>
+      /exercises|further/.test(document.querySelector("nav.side [aria-current=location]")?.hash));
     await page.evaluate(() => document.querySelector("#one-flag").scrollIntoView());
     await page.waitForFunction(() => document.querySelector("nav.side [aria-current=location]")?.hash === "#one-flag");
     await go("index.html");
@@ -326,8 +342,10 @@ for (const [where, root] of [["server", server.root], ["files", pathToFileURL(ht
   inBrowser("the tools fit at 320 pixels", async (page, go) => {
     await go(chapterPage);
     await ask(page, "SA_RESTART");
-    assert.ok(await page.evaluate(() => document.querySelector("#search").scrollWidth <= document.querySelector("#search").clientWidth &&
-      document.documentElement.scrollWidth <= 320));
+    assert.ok(await page.evaluate(() => {
+      const search = document.querySelector("#search");
+      return search.scrollWidth <= search.clientWidth && document.documentElement.scrollWidth <= 320;
+    }));
   }, { viewport: { width: 320, height: 600 } });
   inBrowser("without JavaScript there are no dead buttons", async (page, go) => {
     await go(chapterPage);

@@ -139,5 +139,7 @@ bench-conn: $B/$(wrapper)/bench_conn
 ##   make repeat TEST=NN-name/test_x   run one test 100 times
 .PHONY: repeat
 repeat: $B/code/$(or $(TEST),TEST=NN-name/test_x) code
-	@for i in $$(seq 100); do $< >$B/repeat.log 2>&1 </dev/null || { cat $B/repeat.log; echo "run $$i of 100 failed"; exit 1; }; done; \
+	@for i in $$(seq 100); do \
+		$< >$B/repeat.log 2>&1 </dev/null || { cat $B/repeat.log; echo "run $$i of 100 failed"; exit 1; }; \
+	done; \
 	echo "$(TEST): 100 of 100 runs passed"

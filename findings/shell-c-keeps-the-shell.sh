@@ -1,9 +1,9 @@
 #!/bin/sh
-# dash 0.5.12, Debian's /bin/sh, beside bash 5.2.15, mksh 59c and the sh of busybox 1.35.0: in `sh -c COMMAND` the others
-# become the command, dash stays and waits for it. POSIX allows both. But who starts a command in this way, as Python's
-# Popen(shell=True) does, has the process id of the shell: a signal sent to it reaches the command under three of them,
-# and under dash it ends the shell only, and the command runs on. A program tested where sh is bash leaves processes
-# behind on Debian. With `exec` before the command all are alike.
+# dash 0.5.12, Debian's /bin/sh, beside bash 5.2.15, mksh 59c and the sh of busybox 1.35.0: in `sh -c COMMAND` the
+# others become the command, dash stays and waits for it. POSIX allows both. But who starts a command in this way, as
+# Python's Popen(shell=True) does, has the process id of the shell: a signal sent to it reaches the command under three
+# of them, and under dash it ends the shell only, and the command runs on. A program tested where sh is bash leaves
+# processes behind on Debian. With `exec` before the command all are alike.
 . "$(dirname "$0")/common"
 debs dash=0.5.12-2 bash=5.2.15-2+b13 mksh=59c-28+deb12u1 busybox=1:1.35.0-4+deb12u1+b1
 

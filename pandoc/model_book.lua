@@ -126,7 +126,8 @@ local function check_links(files, others)
         check_link(ids, file, link)
       else
         complain(file.file, link.line,
-          "link to %s: the book has no page for it; link to a chapter of book.md's list, to code/, or to a full address",
+          "link to %s: the book has no page for it; link to a chapter of book.md's list, to code/, "
+            .. "or to a full address",
           link.target)
       end
     end

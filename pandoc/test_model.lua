@@ -450,8 +450,8 @@ test('links to what is not there, each on its own line', function()
   write('chapters/02-b.md', '# B\n\n## Part\n')
   complains([[
 
-[a](02-b.md), [a](02-b.md#part), [a](#pipe), [a](https://example.org/), [a](../code/01-pipe/test_pipe.c), [a](../book.md#mini)
-[b](03-c.md)
+[a](02-b.md), [a](02-b.md#part), [a](#pipe), [a](https://example.org/), [a](../code/01-pipe/test_pipe.c),
+[a](../book.md#mini), [b](03-c.md)
 
 - [c](02-b.md#no)
 - [d][d] and

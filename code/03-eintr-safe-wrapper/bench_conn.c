@@ -189,8 +189,8 @@ static void report_trips(size_t n, double ns[TRIPS][MAX_ROUNDS])
         middle = median(ratio, GROUPS);
         printf("%-8s %-28s %7.0f ns  %+5.1f %%\n", size_name(n), names[k], median(ns[k], TRIP_ROUNDS),
                (middle - 1) * 100);
-        snprintf(text, sizeof text, "%s %s differ from the bare calls by %+.1f %% (%+.1f ns), two runs of those by %+.1f to "
-                 "%+.1f %%",
+        snprintf(text, sizeof text, "%s %s differ from the bare calls by %+.1f %% (%+.1f ns), "
+                 "two runs of those by %+.1f to %+.1f %%",
                  size_name(n), names[k], (middle - 1) * 100, (middle - 1) * bare, (low - 1) * 100, (high - 1) * 100);
         if (k >= 2)
             goal(middle >= low && middle <= high, text);
@@ -217,8 +217,9 @@ static void one_process(void)
 // § One way, between two processes
 enum kind { BARE, FULL, FRAMED, GUARDED, CONN, KINDS, PYTHON = KINDS };
 
-static const char *const kind_names[] = {"`write`, `read`", "`full_write`, `full_read`", "a frame: `writev`, two `read`",
-                                         "`conn`, with the guard", "`conn`, with the flag", "Python"};
+static const char *const kind_names[] = {"`write`, `read`", "`full_write`, `full_read`",
+                                         "a frame: `writev`, two `read`", "`conn`, with the guard",
+                                         "`conn`, with the flag", "Python"};
 
 struct ends {
     int fd;

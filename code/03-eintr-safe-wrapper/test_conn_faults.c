@@ -38,7 +38,8 @@ static int fstats_until_failure;    /* 0: none fails */
 static void (*raise_sigpipe)(void); /* not NULL: the next writev writes one byte, and this happens meanwhile */
 static int write_error;             /* not 0: the next writev fails with this, and raises no signal */
 static int flag_error;              /* what pwritev2 says about RWF_NOSIGNAL; 0: it is a kernel that has it */
-static int flag_writes, writes, signal_calls; /* how often pwritev2, writev, and what has to do with SIGPIPE was called */
+/* How often pwritev2, writev, and what has to do with SIGPIPE was called. */
+static int flag_writes, writes, signal_calls;
 
 int __wrap_pipe2(int fd[2], int flags)
 {

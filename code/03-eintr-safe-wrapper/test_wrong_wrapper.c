@@ -55,7 +55,8 @@ static void a_read_put_in_front_mends_chapter_2(void **state)
 {
     char folder[4200];
     const char *wrapper[] = {"env", "-C", folder, "LD_PRELOAD=./retry_preload.so", NULL}; /* the path may have blanks */
-    struct program p = {.name = "broken_by_sigalrm", .folder = "02-broken-by-sigalrm", .tick_ms = 20, .wrapper = wrapper};
+    struct program p = {
+        .name = "broken_by_sigalrm", .folder = "02-broken-by-sigalrm", .tick_ms = 20, .wrapper = wrapper};
 
     (void)state;
     strcpy(folder, program_path(NULL, ""));
@@ -69,8 +70,9 @@ static void a_read_put_in_front_mends_chapter_2(void **state)
 /* Is this the name of a function that a program calls, built with these options? */
 static bool calls(const char *function, const char *options)
 {
-    static const char source[] = "#include <unistd.h>\n"
-                                 "int main(int n, char **v) { char b[16]; (void)v; return (int)read(0, b, (size_t)n); }\n";
+    static const char source[] =
+        "#include <unistd.h>\n"
+        "int main(int n, char **v) { char b[16]; (void)v; return (int)read(0, b, (size_t)n); }\n";
     char command[256], line[4096], file[] = "/tmp/test_wrong_wrapper.XXXXXX";
     bool found = false;
     int fd = mkstemp(file);

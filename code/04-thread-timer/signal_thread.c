@@ -21,7 +21,6 @@ static const char about[] =
     "SIGTERM.";
 
 // § The thread that reads
-static pthread_t main_thread;
 static int stop[2]; /* a pipe: closing its write end is the wish */
 
 static void *copy_input(void *unused)
@@ -39,7 +38,7 @@ static void *copy_input(void *unused)
             say("read: %s", text);
     }
     if (fds[1].revents == 0)
-        pthread_kill(main_thread, SIGTERM); /* the end of file is a wish, too */
+        kill(getpid(), SIGTERM); /* the end of file is a wish, too */
     return unused;
 }
 
@@ -78,7 +77,6 @@ int main(int argc, char *argv[])
 
     program_start(argc, argv, about);
     signals = block_signals(); /* and so in all threads made from now on */
-    main_thread = pthread_self();
     if (pipe2(stop, O_CLOEXEC) == -1)
         err(1, "pipe");
     errno = pthread_create(&reader, NULL, copy_input, NULL);

@@ -98,7 +98,8 @@ local function rows_in(groups)
 end
 
 local function markdown(groups, musl)
-  local out = { ("%d waits, measured on %s with %s. They were measured with %s as well; a cell says where that differs.")
+  local out = { ("%d waits, measured on %s with %s. They were measured with %s as well; "
+    .. "a cell says where that differs.")
     :format(rows_in(groups), groups.kernel, groups.library, musl.library) }
   for _, group in ipairs(groups) do
     table.insert(out, "")

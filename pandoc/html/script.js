@@ -64,7 +64,8 @@
         const copied = document.execCommand("copy");
         area.remove();
         focus?.focus();
-        copied ? done() : failed();
+        if (copied) done();
+        else failed();
       });
       return navigator.clipboard ? navigator.clipboard.writeText(text).catch(byHand) : byHand();
     };

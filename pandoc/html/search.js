@@ -1,7 +1,6 @@
 // The search, loaded on first use together with its data; search.mjs makes both into search-index.js. Its words are
-// those
-// of the book's language: see fill.lua. What is asked for as a *thing* of the book (a call, an error number, a program)
-// comes before what is found in the text.
+// those of the book's language: see fill.lua. What is asked for as a *thing* of the book (a call, an error number, a
+// program) comes before what is found in the text.
 function startSearch({ make, load, root, search, input, found, results }) {
   const data = bookSearch;
   const engine = MiniSearch.loadJS(data.index,
@@ -14,7 +13,10 @@ function startSearch({ make, load, root, search, input, found, results }) {
   // -------------------------------------------------------------------------------------------------- lines of text
 
   // Matches each word at its beginning.
-  const anyOf = words => new RegExp(`(?<![\\p{L}\\p{N}_])(?:${words.map(w => w.replace(/\W/g, "\\$&")).join("|")})[\\p{L}\\p{N}_]*`, "giu");
+  const anyOf = words => {
+    const quoted = words.map(w => w.replace(/\W/g, "\\$&"));
+    return new RegExp(`(?<![\\p{L}\\p{N}_])(?:${quoted.join("|")})[\\p{L}\\p{N}_]*`, "giu");
+  };
 
   const marked = (text, words) => {
     if (!words.length) return [text];
@@ -32,7 +34,9 @@ function startSearch({ make, load, root, search, input, found, results }) {
     const text = window.bookText?.[place] ?? "";
     const near = at => new Set(text.slice(at, at + 60).toLowerCase().match(anyOf(words))).size; // how many of the words
     let at = 0, most = 0;
-    for (const { index } of words.length ? text.matchAll(anyOf(words)) : []) if (near(index) > most) [at, most] = [index, near(index)];
+    for (const { index } of words.length ? text.matchAll(anyOf(words)) : []) {
+      if (near(index) > most) [at, most] = [index, near(index)];
+    }
     const sentence = text.lastIndexOf(". ", at) + 2;
     const start = sentence < 2 ? 0 : at - sentence < 90 ? sentence : text.indexOf(" ", at - 80) + 1;
     const line = text.slice(start, start + 160);
@@ -66,7 +70,7 @@ function startSearch({ make, load, root, search, input, found, results }) {
     entry(codeLink(source, test), "@{words.tested_in}" + codeName(source), test.replaceAll("_", " "), words);
 
   // All we know of a thing: what it is, where it is explained, who uses it, its rows in the table, and tests about it.
-  const thingEntries = ({ name, def, about, place, rows = [], source, line, uses = [] }, words, tests) => {
+  const thingEntries = ({ def, about, place, rows = [], source, line, uses = [] }, words, tests) => {
     const list = [];
     if (source !== undefined) list.push(entry(codeLink(source, line && "L" + line), codeName(source), about, words));
     if (def) list.push(entry(placeLink(...def), placeName(def[0]), def[1], words));
@@ -84,7 +88,8 @@ function startSearch({ make, load, root, search, input, found, results }) {
   const thingLink = ({ def, source, line, rows, uses }) => def ? placeLink(...def) : rows ? placeLink(rows[0][0]) :
     source === undefined ? codeLink(uses[0], "L" + uses[1]) : codeLink(source, line && "L" + line);
   const thingLine = (thing, words) =>
-    entry(thingLink(thing), `${thing.name}, ${kinds[thing.kind]}`, thing.def?.[1] ?? thing.about ?? thing.rows?.[0][1], words);
+    entry(thingLink(thing), `${thing.name}, ${kinds[thing.kind]}`,
+      thing.def?.[1] ?? thing.about ?? thing.rows?.[0][1], words);
 
   const section = (title, kind, entries) => entries.length &&
     make("section", {}, make("h2", {}, title, kind && make("small", {}, " " + kind)), make("ul", {}, ...entries));
@@ -105,15 +110,17 @@ function startSearch({ make, load, root, search, input, found, results }) {
     const like = asked.length < 2 ? [] :
       data.things.filter(thing => !same.includes(thing) && names(thing)[0].startsWith(asked))
         .sort((a, b) => b.name.startsWith(query) - a.name.startsWith(query) || !a.def - !b.def).slice(0, 5);
-    const options = { prefix: term => term.length > 1, fuzzy: term => term.length > 4 && 0.2, boost: { title: 3 }, combineWith: "AND" };
+    const options = { prefix: term => term.length > 1, fuzzy: term => term.length > 4 && 0.2, boost: { title: 3 },
+      combineWith: "AND" };
     let hits = engine.search(query, options);
     if (!hits.length) hits = engine.search(query, { ...options, combineWith: "OR" });
     const tests = data.tests.filter(([test]) => same.length ? `_${test}_`.includes(`_${asked}_`) :
       words.every(word => `_${test}`.includes(`_${word}`))).slice(0, 3);
+    const defined = id => same.some(({ def }) => def?.[0] === id);
     results.replaceChildren(...[
       ...same.map((thing, i) => section(thing.name, kinds[thing.kind], thingEntries(thing, words, i ? [] : tests))),
       section("@{words.things}", "", like.map(thing => thingLine(thing, words))),
-      section("@{words.in_the_text}", "", hits.filter(({ id }) => !same.some(({ def }) => def?.[0] === id)).slice(0, 12).map(({ id, terms }) =>
+      section("@{words.in_the_text}", "", hits.filter(({ id }) => !defined(id)).slice(0, 12).map(({ id, terms }) =>
         entry(placeLink(id), placeName(id), lineWith(id, terms), terms))),
       section("@{words.tests}", "", same.length ? [] : tests.map(test => testEntry(test, words))),
     ].filter(part => part));

@@ -160,8 +160,8 @@ const rank = source => (/^\d/.test(source.file) ? 2000 : 0) + (/^(program|preloa
 
 // Who uses a word of C, best first: [source, line]; not the module itself that has it.
 function usersOf(sources, name, module) {
-  const users = sources.filter(s => /\.c$/.test(s.file) && s.kind !== "test" && s.file.replace(/\.c$/, ".h") !== module &&
-    s.words.has(name));
+  const users = sources.filter(s => s.file.endsWith(".c") && s.kind !== "test" &&
+    s.file.replace(/\.c$/, ".h") !== module && s.words.has(name));
   const weight = s => rank(s) + s.words.get(name).count;
   return users.sort((a, b) => weight(b) - weight(a)).slice(0, MOST_USES).map(s => [s.number, s.words.get(name).line]);
 }
@@ -208,7 +208,8 @@ function theirThings(sources, book, table, tablePlace) {
     }
   }
   const theirs = name => !own.has(name) || calls.has(name) || name in errors;
-  const called = new Set(sources.filter(s => /\.c$/.test(s.file)).flatMap(s => s.calls).filter(name => !own.has(name)));
+  const called = new Set(sources.filter(s => s.file.endsWith(".c")).flatMap(s => s.calls)
+    .filter(name => !own.has(name)));
   return [...mentioned].sort().filter(theirs).flatMap(name => {
     const kind = kindOf(name, { has: name => calls.has(name) || called.has(name) });
     const rows = [...rowsOf(table, name), ...summaryOf(table, name)].map(row => [tablePlace, row]);
@@ -231,7 +232,7 @@ function makeIndex(bookModel, codeModel, MiniSearch) {
   const sources = codeModel.files.map((file, number) => ({ ...file, number,
     words: new Map(file.words.map(([word, line, count]) => [word, { line, count }])) }));
   const tests = sources.flatMap(s => s.tests.map(test => [test.name, s.number]));
-  const tablePlace = places.findIndex(place => place.tables.some(table => /\/restarts$/.test(table.file)));
+  const tablePlace = places.findIndex(place => place.tables.some(table => table.file.endsWith("/restarts")));
   const table = tablePlace < 0 ? [] :
     readTable(fs.readFileSync(`code/${places[tablePlace].tables[0].file}-glibc.txt`, "utf8"));
   const things = [ourThings(sources, places), theirThings(sources, book, table, tablePlace), termThings(places)].flat();
