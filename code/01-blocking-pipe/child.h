@@ -30,7 +30,9 @@ pid_t child_start(int (*body)(int rfd), int *wfd);
  *
  * Returns 0 if nothing went wrong, else 1: what main returns. Close the write
  * end first: a child that waits for end of file would never end.
- * Does NOT repeat what a child with EXIT_STDOUT_LOST has said itself. */
+ * Does NOT repeat what a child with EXIT_STDOUT_LOST has said itself, and does
+ * NOT wait again after a signal whose handler has no SA_RESTART: that is an
+ * error, said on stderr, which ends the process with status 1. */
 int child_end(pid_t pid, int send_error);
 
 /* Puts how a child ended, from the status of waitpid(2), in words: "exited

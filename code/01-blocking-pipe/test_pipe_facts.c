@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -450,6 +451,30 @@ static void a_child_that_calls_exit_does_what_was_left_to_its_parent(void **stat
     assert_string_equal(text, "line\n");
 }
 
+static void poll_on_the_write_end_tells_when_the_last_reader_is_gone(void **state)
+{
+    int fd[2];
+    struct pollfd writer = {.events = 0};
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe(fd), 0);
+    pid = fork_in_test();
+    if (pid == 0) {
+        close(fd[1]);
+        pause();
+        _exit(0);
+    }
+    close(fd[0]);
+    writer.fd = fd[1];
+    assert_int_equal(poll(&writer, 1, 0), 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(poll(&writer, 1, -1), 1);
+    assert_int_equal(writer.revents, POLLERR);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(fd[1]);
+}
+
 static void a_parent_that_keeps_the_read_end_sleeps_when_the_child_is_dead(void **state)
 {
     static const char bytes[PIPE_BUF];
@@ -608,6 +633,7 @@ int main(void)
         cmocka_unit_test(a_shell_adds_128_to_the_number_of_the_signal),
         cmocka_unit_test(a_child_that_calls_exit_does_what_was_left_to_its_parent),
         cmocka_unit_test(a_parent_that_keeps_the_read_end_sleeps_when_the_child_is_dead),
+        cmocka_unit_test(poll_on_the_write_end_tells_when_the_last_reader_is_gone),
         cmocka_unit_test(read_is_system_call_0_and_write_1_on_x86_64),
         cmocka_unit_test(a_message_is_one_record),
         cmocka_unit_test(a_message_of_sixteen_letters_is_refused),

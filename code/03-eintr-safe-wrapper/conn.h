@@ -111,14 +111,15 @@ int conn_send(conn *c, const char *text);
  * then, and the next call goes on behind it; EINVAL if size is 0. */
 int conn_recv(conn *c, char *text, size_t size);
 
-/* Waits until a message, or a part of one, or the end can be received, for at
- * most timeout_ms milliseconds; forever if that is negative.
+/* Waits until a message, or a part of one, or the end can be received, or until
+ * timeout_ms milliseconds have passed; forever if that is negative.
  *
  * Returns 1 if so, 0 if the time is up, -1 with errno (EBADF if c does not
  * receive). The time is measured on CLOCK_MONOTONIC, from the call on, however
  * many signals come.
- * Does NOT promise that receiving will not wait: the rest of the message may
- * be on its way. */
+ * Does NOT promise to come back on time, only never early with a 0; and does
+ * NOT promise that receiving will not wait: the rest of the message may be on
+ * its way. */
 int conn_poll(conn *c, int timeout_ms);
 
 /* The descriptor, which still belongs to c: for poll(2). Do not read from it,

@@ -66,10 +66,11 @@ size_t full_write(int fd, const void *buf, size_t n);
 /* Closes fd, with exactly one close(2).
  *
  * Returns 0, also if a signal interrupted the call (EINTR, or EINPROGRESS as
- * POSIX has it since 2024): on Linux the descriptor is gone then. Returns -1 with errno for other errors; after EIO,
- * ENOSPC or EDQUOT data may be lost, and the descriptor is gone as well. Also if it was
- * interrupted: what it was flushing (to a network, or FUSE) may be lost, and
- * nothing says so. Who must know calls fsync(2) before.
+ * POSIX has it since 2024): on Linux the descriptor is gone then. Returns -1
+ * with errno for other errors: after EIO, ENOSPC or EDQUOT data may be lost,
+ * and the descriptor is gone as well. If the call was interrupted, what it was
+ * flushing (to a network, or FUSE) may be lost too, and nothing says so. Who
+ * must know calls fsync(2) before.
  * Does NOT retry: the number may already belong to a file that another thread
  * has opened. */
 int safe_close(int fd);

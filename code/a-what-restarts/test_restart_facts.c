@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -422,6 +423,8 @@ static void read_and_write_on_a_socket_with_a_limit_are_never_restarted(void **s
 
 static int listener;
 static struct sockaddr_in address;
+static struct sockaddr_un unix_address;
+static socklen_t unix_size;
 
 static void listen_here(void)
 {
@@ -499,6 +502,42 @@ static void an_interrupted_connect_goes_on_by_itself(void **state)
     assert_true(accepted != -1);
     assert_int_equal(status_of(pid), 0);
     close(accepted);
+    close(first);
+    close(listener);
+}
+
+/* Returns 0 if connect fails with EINTR, and has asked for nothing. */
+static int do_connect_unix(void)
+{
+    int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct pollfd queue = {.fd = listener, .events = POLLIN};
+
+    if (connect(sock, (struct sockaddr *)&unix_address, unix_size) != -1 || errno != EINTR)
+        return 1;
+    close(accept(listener, NULL, NULL)); /* the one before; now there is room */
+    if (poll(&queue, 1, 0) != 0)
+        return 2;
+    if (connect(sock, (struct sockaddr *)&unix_address, unix_size) == -1)
+        return 3;
+    return poll(&queue, 1, 0) == 1 ? 0 : 4;
+}
+
+static void an_interrupted_connect_over_a_unix_socket_has_begun_nothing(void **state)
+{
+    int first = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    pid_t pid;
+
+    (void)state;
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unix_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    assert_int_equal(bind(listener, (struct sockaddr *)&unix_address, sizeof unix_address.sun_family), 0);
+    unix_size = sizeof unix_address; /* Linux has chosen a name */
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&unix_address, &unix_size), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(connect(first, (struct sockaddr *)&unix_address, unix_size), 0);
+    pid = block(do_connect_unix, SYS_connect, 0);
+    disturb(pid, 0);
+    assert_int_equal(status_of(pid), 0);
     close(first);
     close(listener);
 }
@@ -915,6 +954,7 @@ int main(void)
         TEST(read_and_write_on_a_socket_with_a_limit_are_never_restarted),
         TEST(accept_with_a_limit_is_never_restarted),
         TEST(an_interrupted_connect_goes_on_by_itself),
+        TEST(an_interrupted_connect_over_a_unix_socket_has_begun_nothing),
         TEST(an_interrupted_close_returns_0_and_has_closed),
         TEST(epoll_wait_fails_after_stop_and_continue_and_poll_does_not),
         TEST(epoll_wait_fails_when_a_tracer_attaches_and_poll_does_not),
