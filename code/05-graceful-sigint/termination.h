@@ -38,7 +38,10 @@ enum { SAME_WISH_MS = 500 };
 void termination_block(sigset_t *before);
 
 /* Restores the mask. A signal that has waited is delivered before this
- * returns. */
+ * returns.
+ * Does NOT unblock what *before has blocked: a program that is started with
+ * SIGTERM blocked does not hear of it, unless it clears its mask first, as
+ * program_start does. */
 void termination_unblock(const sigset_t *before);
 
 /* Catches those of the termination signals that are not ignored at the moment:

@@ -1,5 +1,6 @@
 /* What chapter 5 says about shells, asked of bash and dash, and of zsh, fish, mksh, ksh93 and yash where they are
  * installed. */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,56 @@ static void a_loop_that_was_typed_goes_on_after_exit_130_in_every_shell(void **s
     }
 }
 
+/* 128 + 2 is what most say. */
+static void a_command_killed_by_sigint_is_130_but_258_in_ksh93_and_386_in_yash(void **state)
+{
+    static const struct {
+        const char *shell, *status;
+    } cases[] = {{"bash", "130\n"}, {"dash", "130\n"},  {"zsh", "130\n"},
+                 {"mksh", "130\n"}, {"ksh93", "258\n"}, {"yash", "386\n"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct program p = in(cases[i].shell, "dash -c 'kill -INT $$'; echo $?");
+        if (!have(cases[i].shell))
+            continue;
+        program_run(&p);
+        if (strcmp(p.out, cases[i].status) != 0)
+            fail_msg("%s: %s%s", cases[i].shell, p.out, p.err);
+    }
+}
+
+/* The job has stopped itself, and the shell has seen it. `kill` is the shell's own. */
+static void bash_continues_a_stopped_job_that_it_kills_and_dash_does_not(void **state)
+{
+    static const struct {
+        const char *shell;
+        bool continues;
+    } cases[] = {{"bash", true}, {"mksh", true}, {"dash", false}, {"yash", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct program p = at_a_prompt(cases[i].shell);
+        pid_t job;
+        if (!have(cases[i].shell))
+            continue;
+        program_launch(&p);
+        type(&p, "dash -c 'kill -STOP $$; exec sleep 1000'; echo STO''PPED\n");
+        await_anew(&p, "STOPPED");
+        job = await_child(p.pid);
+        type(&p, "kill %1; echo KIL''LED\n");
+        await_anew(&p, "KILLED");
+        while (cases[i].continues && state_of(job) == 'T')
+            sched_yield();
+        if (!cases[i].continues) {
+            assert_int_equal(state_of(job), 'T');
+            kill(job, SIGKILL);
+        }
+        type(&p, "exit\nexit\n");
+        program_finish(&p);
+    }
+}
+
 /* The terminal is closed while the job runs in the background, where the kernel sends nothing. */
 static void bash_hands_a_hang_up_on_to_a_background_job_and_dash_does_not(void **state)
 {
@@ -194,6 +245,8 @@ int main(void)
         cmocka_unit_test(dash_starts_its_programs_with_an_empty_mask_and_bash_does_not),
         cmocka_unit_test(most_shells_become_the_last_command_of_c_and_dash_and_fish_wait_for_it),
         cmocka_unit_test(a_loop_that_was_typed_goes_on_after_exit_130_in_every_shell),
+        cmocka_unit_test(a_command_killed_by_sigint_is_130_but_258_in_ksh93_and_386_in_yash),
+        cmocka_unit_test(bash_continues_a_stopped_job_that_it_kills_and_dash_does_not),
         cmocka_unit_test(bash_hands_a_hang_up_on_to_a_background_job_and_dash_does_not),
     };
 
