@@ -1653,21 +1653,18 @@ static void leave_a_receive(bool by_cancel)
 static void a_send_left_by_pthread_cancel_is_dead_and_not_torn(void **state)
 {
     (void)state;
-    skip_if_signals_are_deferred(); /* ThreadSanitizer has a thread of its own in there */
     leave_a_send(true);
 }
 
 static void a_send_left_by_siglongjmp_is_dead_and_not_torn(void **state)
 {
     (void)state;
-    skip_if_signals_are_deferred(); /* it does not know pwritev2 */
     leave_a_send(false);
 }
 
 static void a_receive_left_by_pthread_cancel_is_dead_and_not_torn(void **state)
 {
     (void)state;
-    skip_if_signals_are_deferred(); /* the same */
     leave_a_receive(true);
 }
 
