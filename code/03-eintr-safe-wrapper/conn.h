@@ -24,7 +24,7 @@
  * descriptor, or the end of a time limit that SO_RCVTIMEO or SO_SNDTIMEO has
  * set. Such limits do NOT work here; conn_poll has one that does.
  *
- * A call that is abandoned (its thread is cancelled, or a handler leaves it
+ * A call that is abandoned (its thread is canceled, or a handler leaves it
  * with siglongjmp) leaves its direction dead, with ECANCELED, even if no byte
  * has moved. Only conn_poll may be left so without a loss. The jump must
  * restore the signal mask: sigsetjmp(..., 1).
