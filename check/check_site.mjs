@@ -69,6 +69,10 @@ async function look({ page }, state = {}) {
   const size = page.viewportSize();
   if (width !== size.width || height !== size.height) await page.setViewportSize({ width, height });
   await page.emulateMedia({ media, colorScheme: scheme, reducedMotion: motion });
+  // On a busy machine the page may not have been laid out for paper yet.
+  if (media === "print") {
+    await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
+  }
   await page.evaluate(([theme, open]) => {
     if (theme) document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
