@@ -27,8 +27,8 @@
  * one.
  * Does NOT give the callback more stack than the C library gives a thread:
  * with glibc what `ulimit -s` says, often 8 MiB; with musl 128 KiB. What needs
- * more than that kills the process by SIGSEGV or, if it reaches beyond the guard
- * page below the stack, writes where others have their data. (Link with
+ * more than that kills the process by SIGSEGV or, if it reaches beyond the
+ * guard page below the stack, writes where others have their data. (Link with
  * -Wl,-z,stack-size=N for more with musl.)
  * Knows nothing of pthread_cancel(3), neither in the callback nor in a thread
  * that is in one of the two functions. A callback returns; it must not leave
