@@ -93,6 +93,11 @@ check-musl:
 	+@$(MAKE) --no-print-directory B=$B/musl CC=musl-gcc CFLAGS='$(CFLAGS) -Werror' code
 	@$B/musl/$(restarts)/what_restarts | diff -I '^kernel:' - $(restarts)/restarts-musl.txt
 
+##   make check-any-start  the tests and sessions once more, begun with every signal ignored and blocked, stdin closed, nice
+.PHONY: check-any-start
+check-any-start:
+	+@env --ignore-signal --block-signal nice $(MAKE) --no-print-directory check-code check-runs <&-
+
 ##   make check-static  what compilers and linters see without running anything; the headers in C++
 .PHONY: check-static
 linted := $(filter-out $(tests) $(benches) code/b-%,$(sources))
