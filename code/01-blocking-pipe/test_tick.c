@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,6 +292,38 @@ static void a_handler_says_the_same_as_say(void **state)
     assert_string_equal(err, "test_tick: stdout: write failed\n");
 }
 
+static pthread_barrier_t together;
+
+static void *say_in_thread(void *arg)
+{
+    pthread_barrier_wait(&together);
+    say("fool");
+    return arg;
+}
+
+static void say_in_eight_threads(void)
+{
+    pthread_t thread[8];
+
+    dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+    pthread_barrier_init(&together, NULL, 8);
+    for (int i = 0; i < 8; i++)
+        pthread_create(&thread[i], NULL, say_in_thread, NULL);
+    pause();
+}
+
+/* Not each try has two threads fail at the same moment; without care, one of a hundred surely has. */
+static void of_threads_that_lose_stdout_at_once_one_says_so(void **state)
+{
+    char err[1024];
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        in_child(say_in_eight_threads, err, sizeof err);
+        assert_string_equal(err, "test_tick: stdout: No space left on device\n");
+    }
+}
+
 /* O_NONBLOCK belongs to the pipe's end, whoever has set it; and the pipe is full. */
 static void say_waits_for_room_in_a_non_blocking_pipe(void **state)
 {
@@ -396,6 +429,7 @@ int main(void)
         cmocka_unit_test(say_ends_the_process_when_stdout_is_full),
         cmocka_unit_test(say_tells_a_parent_that_the_line_was_said),
         cmocka_unit_test(a_handler_says_the_same_as_say),
+        cmocka_unit_test(of_threads_that_lose_stdout_at_once_one_says_so),
         cmocka_unit_test(say_waits_for_room_in_a_non_blocking_pipe),
         cmocka_unit_test(what_a_terminal_would_not_print_is_named_all_the_same),
         cmocka_unit_test(leave_with_parent_leaves_nobody),

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,6 +200,20 @@ static bool stdout_goes_on(void)
     return errno == EINTR;
 }
 
+/* Of several threads that fail here at once, one speaks; the others wait for
+ * the end that it brings. */
+static void stdout_lost(void)
+{
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    int error = errno;
+
+    while (atomic_flag_test_and_set(&told))
+        pause();
+    errno = error;
+    warn("stdout");
+    _exit(stdout_lost_status());
+}
+
 /* One line, one write(2), and not stdio: a signal that comes in between would
  * make stdio lose what it has buffered. */
 void say(const char *format, ...)
@@ -214,10 +229,8 @@ void say(const char *format, ...)
     line[size++] = '\n';
     while (done < size) {
         ssize_t n = write(STDOUT_FILENO, line + done, size - done);
-        if (n == -1 && !stdout_goes_on()) {
-            warn("stdout");
-            _exit(stdout_lost_status());
-        }
+        if (n == -1 && !stdout_goes_on())
+            stdout_lost();
         if (n > 0)
             done += (size_t)n;
     }
