@@ -93,7 +93,7 @@ check-musl:
 	+@$(MAKE) --no-print-directory B=$B/musl CC=musl-gcc CFLAGS='$(CFLAGS) -Werror' code
 	@$B/musl/$(restarts)/what_restarts | diff -I '^kernel:' - $(restarts)/restarts-musl.txt
 
-##   make check-any-start  the tests and sessions once more, begun with every signal ignored and blocked, stdin closed, nice
+##   make check-any-start  tests and sessions once more, begun nice, all signals ignored and blocked, stdin closed
 .PHONY: check-any-start
 check-any-start:
 	+@env --ignore-signal --block-signal nice $(MAKE) --no-print-directory check-code check-runs <&-

@@ -527,7 +527,7 @@ function findUnprinted() {
     if (visible(e)) mistakes.push(`it is for the screen, but is printed, ${where(e)}`);
   }
   // Not printed: a figure told in words, since the figure is; and the way back from a note, which is beside its text.
-  const left = ".drawn details, .drawn details *, .note .back, .continue, button, script, style, svg *";
+  const left = ".drawn details, .drawn details *, .note .back, .continue, .continue *, button, script, style, svg *";
   for (const e of document.querySelectorAll("main, main *")) {
     if (e.matches(left) || !text(e, 1) && !e.matches("img, svg")) continue;
     const box = e.getBoundingClientRect();

@@ -2,8 +2,8 @@
  * read from programs.list beside their folders: see code/contracts.awk.
  *
  * With FOLDER in the environment, only the programs of that folder are looked at: make has those of several folders
- * tried side by side. With TESTKIT_ONLY_RIGHT the wrong programs are left out, and with TESTKIT_DEFERS_SIGNALS those that
- * wait for a handler without making a call (make check-sanitizers). */
+ * tried side by side. With TESTKIT_ONLY_RIGHT the wrong programs are left out, and with TESTKIT_DEFERS_SIGNALS those
+ * that wait for a handler without making a call (make check-sanitizers). */
 #define _GNU_SOURCE /* asprintf */
 #include <errno.h>
 #include <signal.h>
