@@ -12,6 +12,9 @@
  *     @3 <Ctrl-C>        a key, at a tick or after a text; also <Ctrl-D>, <Ctrl-Z>, <Ctrl-\>
  *     [5.5] text         what the terminal showed, and at which tick (to the nearest half)
  *
+ * A key below a line that the terminal showed also waits until it has shown something since the last thing typed: on a
+ * slow machine the program may not have begun at its tick.
+ *
  * record keeps the first five and writes the last anew. Ticks count from the first command on and last 1000 ms.
  * Process ids of what the shell started become <parent>, of its children <child>.
  *
@@ -53,6 +56,7 @@ struct line {
     char after[TEXT]; /* TYPED: not before this has been shown, if not empty */
     char keys[TEXT];  /* TYPED: the bytes to type */
     bool command;     /* TYPED: needs the prompt */
+    bool after_output; /* TYPED: something was shown right before it */
 };
 
 struct lines {
@@ -141,8 +145,11 @@ static void parse_line(int number, const char *text)
         if (!parse_keys(append(&script, TYPED, text), text))
             bad_line(number, text);
     } else if (text[0] == '@') {
-        if (!parse_directive(append(&script, TYPED, text), text))
+        const struct line *above = script.count > 0 ? &script.at[script.count - 1] : NULL;
+        struct line *line = append(&script, TYPED, text);
+        if (!parse_directive(line, text))
             bad_line(number, text);
+        line->after_output = !line->command && above != NULL && above->kind == SHOWN;
     } else if (text[0] == '[') {
         double tick = strtod(text + 1, &end);
         if (end == text + 1 || end[0] != ']' || end[1] != ' ')
@@ -346,9 +353,19 @@ static bool was_shown(const char *text)
     return false;
 }
 
+/* A key that comes at a tick is meant for a program that has begun: on a slow machine, it may not have by then. */
+static bool was_shown_anything(void)
+{
+    for (int i = last_typed; i < session.count; i++)
+        if (session.at[i].kind == SHOWN)
+            return true;
+    return false;
+}
+
 static bool is_time_for(const struct line *line)
 {
-    return (at_prompt || !line->command) && now_in_ticks() >= line->tick && was_shown(line->after);
+    return (at_prompt || !line->command) && now_in_ticks() >= line->tick && was_shown(line->after) &&
+           (!line->after_output || was_shown_anything());
 }
 
 static void type(const struct line *line)
@@ -382,6 +399,19 @@ static void wait_to_type(const struct line *line)
     }
 }
 
+/* The shell leaves, and with it all that it started; what does not keeps the terminal open. */
+static void await_hang_up(void)
+{
+    struct timespec start, now;
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    while (watch_terminal(1000)) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if ((now.tv_sec - start.tv_sec) * 1000 > PATIENCE_MS)
+            errx(1, "%s: the shell has left, but a program that it started has not", file_name);
+    }
+}
+
 static void run_session(const char *build)
 {
     static const struct line leave = {.kind = TYPED, .text = "$ exit", .keys = "exit\n", .command = true};
@@ -396,8 +426,7 @@ static void run_session(const char *build)
     wait_to_type(&leave);
     shown = session.count;
     type(&leave);
-    while (watch_terminal(PATIENCE_MS))
-        ;
+    await_hang_up();
     session.count = shown; /* without the way out */
     waitpid(shell, NULL, 0);
 }
